@@ -1,0 +1,70 @@
+"""The errors fakewatch raises on purpose; each message is one sentence an operator can act on.
+
+FakewatchError
+|- SettingsError                    start refused
+|- ModelError                       start refused
+|  |- ModelCardError
+|  `- ModelLoadError
+|- SourceError                      carries a short, stable `code`
+|  |- SourceRefused                 do not retry as it stands (unknown codec, no such path)
+|  `- SourceLost                    worth another try
+|- MediaError                       a file that is no picture or video
+|- SinkError                        counted and retried; never reaches the pipeline
+`- UploadError                      becomes an HTTP 4xx answer
+"""
+
+
+class FakewatchError(Exception):
+    """Root of every error that fakewatch raises on purpose."""
+
+
+class SettingsError(FakewatchError):
+    """The settings cannot be used; the service does not start."""
+
+
+class ModelError(FakewatchError):
+    """A model cannot be used; the service does not start."""
+
+
+class ModelCardError(ModelError):
+    """A model card is missing, malformed or contradicts its model."""
+
+
+class ModelLoadError(ModelError):
+    """A model file is missing, altered or cannot run on the asked device."""
+
+
+class SourceError(FakewatchError):
+    """Frames cannot be had from a source; `code` is stable and safe to show."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SourceRefused(SourceError):
+    """Trying again as it stands is pointless (no such codec, forbidden scheme)."""
+
+
+class SourceLost(SourceError):
+    """The connection failed or ended; another try may succeed."""
+
+
+class MediaError(FakewatchError):
+    """A file is no picture or video that can be read; `code` is stable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SinkError(FakewatchError):
+    """An alert could not be handed over; it is retried."""
+
+
+class UploadError(FakewatchError):
+    """An upload is refused; `status` is the HTTP answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,271 @@
+"""The nouns of fakewatch: immutable values that pass between the stages and out to the browser."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+"""Pixels, (height, width, 3), BGR."""
+
+StreamId = NewType("StreamId", str)
+TrackId = NewType("TrackId", int)
+AlertId = NewType("AlertId", str)
+
+
+class State(StrEnum):
+    """What may be said about a face, a stream or a file. There is no "real"."""
+
+    CLEAR = "clear"
+    """Enough was seen and no sign of manipulation stands out."""
+    SUSPECT = "suspect"
+    """Signs of manipulation, not yet strong or long enough for an alert."""
+    ALERT = "alert"
+    """Signs of manipulation, strong and lasting."""
+    INSUFFICIENT = "insufficient"
+    """Too little could be observed to say anything."""
+
+
+class AlertPhase(StrEnum):
+    """Where in its life an alert is."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in full-frame pixels; right and bottom are exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture with its time."""
+
+    stream_id: StreamId
+    index: int
+    time_s: float
+    """Media time: seconds since the epoch's first frame; never goes back within an epoch."""
+    epoch: int
+    """Counts unbroken connections; all state of an older epoch is void."""
+    image: Image
+    damaged: bool = False
+    """The decoder reported or the packets suggested damage: never judge such pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face as the detector found it."""
+
+    box: Box
+    score_prob: float
+    keypoints: NDArray[np.float32] | None = None
+    """(5, 2) px: right eye, left eye, nose tip, right and left mouth corner (the subject's own)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """A face with an identity over time."""
+
+    track_id: TrackId
+    face: Face
+    first_seen_s: float
+    last_seen_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The landmarker's points of one face."""
+
+    points: NDArray[np.float32]
+    """(N, 2) px in the full frame."""
+    scheme: str
+    """Which numbering the points follow: "300w68", "mesh468" or "mesh478"."""
+    presence_prob: float
+    """How sure the model is that it looks at a face; 1.0 where it does not say."""
+    eye_blink: tuple[float, float] | None = None
+    """Blendshapes (right, left) in [0, 1]; 1 is closed. None where the model has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Whether a face can be judged, and if not, why."""
+
+    side_px: float
+    blur: float
+    """Variance of the Laplacian of the face at 112 px, grey; small is blurred."""
+    exposure: float
+    """Mean luma of the face in [0, 1]."""
+    yaw_deg: float | None
+    damaged: bool
+    usable: bool
+    reason: str | None
+    """A stable word: "small", "blurred", "dark", "bright", "turned", "damaged"; None if usable."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeSample:
+    """The eyes at one instant: what the landmarks say, before any statistics."""
+
+    right_ear: float | None
+    left_ear: float | None
+    ear: float | None
+    """Eye aspect ratio of both eyes, weighted by how well each is seen; None if neither is."""
+    eye_blink: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlinkStats:
+    """Rolling blink statistics of one track over the last `window_s` seconds."""
+
+    window_s: float
+    observed_s: float
+    """Seconds of the window in which the eyes could be measured fast enough."""
+    fps: float
+    """Eye samples a second over the observed time."""
+    blinks: int
+    rate_per_min: float | None
+    """None means unknown: too little was observed."""
+    rate_low_per_min: float | None
+    rate_high_per_min: float | None
+    """Exact 95 % Poisson interval of the rate."""
+    mean_closed_s: float | None
+    mean_interval_s: float | None
+    interval_cv: float | None
+    incomplete_share: float | None
+    since_last_s: float | None
+    ear: float | None
+    """The newest eye aspect ratio."""
+    baseline_ear: float | None
+    """This person's open-eye level."""
+    closed: bool
+    """A blink is in progress."""
+    llr: float
+    """Capped log-likelihood ratio fake : real of these counts; 0 while insufficient."""
+    sufficient: bool
+    reason: str | None
+    """Why not sufficient: "short", "low_fps", "gaps", "eyes_hidden"; None if sufficient."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScore:
+    """The classifier's answer for one crop."""
+
+    logit: float
+    """Calibrated log-odds that the face is fake."""
+    fake_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowScore:
+    """What a sliding window of frame scores adds up to."""
+
+    start_s: float
+    end_s: float
+    samples: int
+    coverage: float
+    """Share of the window's planned samples that were taken, in [0, 1]."""
+    logit: float | None
+    fake_prob: float | None
+    """None until the window is thick enough."""
+    low_prob: float | None = None
+    high_prob: float | None = None
+    """A 90 % band from the spread of the samples, corrected for their correlation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One term of the fused log-odds; the terms of a reading add up to it exactly."""
+
+    cue: str
+    """Which kind of evidence: "prior", "classifier", "blink", ..."""
+    llr: float
+    text: str
+    """One plain sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything known about one tracked face at one frame: what the page draws."""
+
+    track_id: TrackId
+    box: Box
+    state: State
+    quality: Quality
+    frame_fake_prob: float | None
+    window: WindowScore | None
+    blink: BlinkStats | None
+    fused_prob: float | None
+    reasons: tuple[Reason, ...]
+    first_seen_s: float
+    scored: bool = False
+    """The classifier ran on this very frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """A step in the life of an alert, as the pure core sees it: media time, no wall clock."""
+
+    alert_id: AlertId
+    phase: AlertPhase
+    track_id: TrackId
+    time_s: float
+    opened_s: float
+    fake_prob: float
+    peak_prob: float
+    threshold: float
+    reasons: tuple[Reason, ...]
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The answer to one frame."""
+
+    stream_id: StreamId
+    epoch: int
+    frame_index: int
+    time_s: float
+    width: int
+    height: int
+    readings: tuple[Reading, ...]
+    alerts: tuple[AlertChange, ...]
+    faces_skipped: int = 0
+    """Faces beyond the limit, seen but not analysed."""
+    stage_s: tuple[tuple[str, float], ...] = ()
+    """Seconds spent per stage on this frame; empty unless the analyzer was given a timer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as it is kept and sent: one id from open to close."""
+
+    alert_id: AlertId
+    stream_id: StreamId
+    stream_name: str
+    track_id: TrackId
+    phase: AlertPhase
+    opened_at: datetime
+    """Aware, UTC."""
+    updated_at: datetime
+    closed_at: datetime | None
+    opened_s: float
+    time_s: float
+    fake_prob: float
+    peak_prob: float
+    threshold: float
+    reasons: tuple[Reason, ...]
+    model: str
+    """name@version@first 12 hex digits of the SHA-256."""
+    acknowledged_at: datetime | None = None
+    judged: bool | None = None
+    """The user's own verdict: True = it was manipulation, False = a false alarm."""
