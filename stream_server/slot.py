@@ -28,7 +28,7 @@ class FrameSlot:
             if self._held is not None:
                 self.drops["overwritten"] += 1
             self._held = (frame, received_s)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def put_waiting(self, frame: Frame, received_s: float, timeout_s: float) -> bool:
         """Offer a frame without overwriting one; False when the slot stayed full.
