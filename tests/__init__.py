@@ -1,0 +1,1 @@
+"""Tests: the folder is the layer, see CONTRIBUTING.md."""
