@@ -1,0 +1,309 @@
+"""The data path: one frame in, one analysis out, and all the state of one stream.
+
+detect -> track -> landmarks -> quality -> classify -> window -.
+                       `-> eyes -> blink ----------------------+-> fuse -> alert
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pipeline.alert import AlertSettings, AlertTrigger, Step
+from pipeline.blink import BlinkMeter, BlinkSettings
+from pipeline.eyes import measure_eyes
+from pipeline.fuse import Fused, FuseSettings, fuse
+from pipeline.landmarkers.regions import face_box, keypoints_of
+from pipeline.load import Models
+from pipeline.preprocess import crop_face
+from pipeline.quality import QualityLimits, assess
+from pipeline.stopwatch import Stopwatch
+from pipeline.track import FaceTracker
+from pipeline.types import (
+    AlertChange,
+    AlertId,
+    Analysis,
+    BlinkStats,
+    Face,
+    Frame,
+    Landmarks,
+    Quality,
+    Reading,
+    State,
+    StreamId,
+    TrackedFace,
+    TrackId,
+)
+from pipeline.window import ScoreWindow
+
+SHED_CLASSIFY = (1.0, 2.0, 4.0, 4.0)
+"""By how much classification is stretched at each shedding level: it is shed first."""
+SHED_FACES = (1.0, 1.0, 1.0, 0.3)
+"""Which share of the face limit is kept at each level: shed next. Landmarks are shed last,
+by the frames that never get here."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerSettings:
+    """Cadences in seconds of media time, and the settings of the stages."""
+
+    detect_every_s: float = 0.5
+    classify_every_s: float = 0.25
+    window_s: float = 4.0
+    window_min_samples: int = 8
+    max_faces: int = 10
+    lost_after_s: float = 1.0
+    quality: QualityLimits = field(default_factory=QualityLimits)
+    blink: BlinkSettings = field(default_factory=BlinkSettings)
+    fuse: FuseSettings = field(default_factory=FuseSettings)
+    alert: AlertSettings = field(default_factory=AlertSettings)
+
+
+class _Person:
+    """What is remembered about one track; it dies with the track."""
+
+    def __init__(self, settings: AnalyzerSettings, trigger: AlertTrigger) -> None:
+        self.blink = BlinkMeter(settings.blink)
+        self.window = ScoreWindow(
+            window_s=settings.window_s,
+            every_s=settings.classify_every_s,
+            min_samples=settings.window_min_samples,
+        )
+        self.trigger = trigger
+        self.classify_at_s = float("-inf")
+        self.frame_prob: float | None = None
+        self.alert: AlertChange | None = None
+
+
+@dataclass(slots=True)
+class _Look:
+    """One track at one frame, on its way through the stages."""
+
+    tracked: TrackedFace
+    person: _Person
+    quality: Quality
+    blink: BlinkStats
+    scored: bool = False
+
+
+class StreamAnalyzer:
+    """Analyses the frames of one stream, in order.
+
+    The models are stateless and shared between streams; everything remembered lives here and is
+    touched by one thread only, so nothing in the core needs a lock. A frame of a newer epoch
+    voids all that is remembered.
+    """
+
+    def __init__(
+        self,
+        stream_id: StreamId,
+        models: Models,
+        new_alert_id: Callable[[], AlertId],
+        settings: AnalyzerSettings | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        card = models.classifier.card
+        if card.crop is None or card.thresholds is None:
+            raise ValueError(f"{card.name} is no deepfake classifier")
+        self._stream_id = stream_id
+        self._models = models
+        self._new_alert_id = new_alert_id
+        self._settings = settings or AnalyzerSettings()
+        self._crop, self._thresholds = card.crop, card.thresholds
+        self._stopwatch = Stopwatch(clock)
+        self._epoch: int | None = None
+        self._forget()
+
+    def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
+        """Analyse one frame; `shed` in 0..3 says how much work to leave out."""
+        changes = self._begin(frame)
+        tracks = self._find_faces(frame, shed)
+        looks = [self._look(frame, tracked) for tracked in tracks]
+        self._classify(frame, looks, shed)
+        readings = tuple(self._read(frame, look, changes) for look in looks)
+        self._bury(frame.time_s, changes)
+        rows, columns = frame.image.shape[:2]
+        return Analysis(
+            stream_id=self._stream_id,
+            epoch=frame.epoch,
+            frame_index=frame.index,
+            time_s=frame.time_s,
+            width=columns,
+            height=rows,
+            readings=readings,
+            alerts=tuple(changes),
+            faces_skipped=self._tracker.skipped + self._shed_faces,
+            stage_s=self._stopwatch.laps(),
+        )
+
+    def finish(self) -> tuple[AlertChange, ...]:
+        """Close what is open: the stream has ended."""
+        changes: list[AlertChange] = []
+        for track_id in list(self._people):
+            self._close(track_id, self._last_s, changes)
+        self._forget()
+        return tuple(changes)
+
+    def _begin(self, frame: Frame) -> list[AlertChange]:
+        """Notice a new epoch or a new picture size: then nothing remembered holds any more."""
+        self._stopwatch.start()
+        changes: list[AlertChange] = []
+        place = (frame.epoch, frame.image.shape)
+        if self._epoch is not None and place != (self._epoch, self._shape):
+            changes.extend(self.finish())
+        self._epoch, self._shape = place
+        self._last_s = frame.time_s
+        return changes
+
+    def _forget(self) -> None:
+        settings = self._settings
+        self._tracker = FaceTracker(
+            max_faces=settings.max_faces,
+            lost_after_s=settings.lost_after_s,
+            first_id=self._tracker.next_id if self._epoch is not None else 1,
+        )
+        self._people: dict[TrackId, _Person] = {}
+        self._shape: tuple[int, ...] = ()
+        self._detect_at_s = float("-inf")
+        self._last_s = 0.0
+        self._shed_faces = 0
+
+    def _find_faces(self, frame: Frame, shed: int) -> list[TrackedFace]:
+        """Detect now and then, follow by landmarks in between."""
+        if frame.time_s >= self._detect_at_s and not frame.damaged:
+            self._detect_at_s = frame.time_s + self._settings.detect_every_s
+            faces = self._models.detector(frame.image)
+            self._stopwatch.lap("detect")
+            tracks = self._tracker.update(faces, frame.time_s)
+        else:
+            tracks = self._tracker.live(frame.time_s)
+        keep = max(1, round(self._settings.max_faces * SHED_FACES[shed]))
+        self._shed_faces = max(0, len(tracks) - keep)
+        self._stopwatch.lap("track")
+        return tracks[:keep]
+
+    def _look(self, frame: Frame, tracked: TrackedFace) -> _Look:
+        person = self._people.get(tracked.track_id)
+        if person is None:
+            trigger = AlertTrigger(self._thresholds, self._settings.alert)
+            person = self._people[tracked.track_id] = _Person(self._settings, trigger)
+        landmarks = None
+        if not frame.damaged:
+            landmarks = self._models.landmarker(frame.image, tracked.face)
+            self._stopwatch.lap("landmarks")
+            tracked = self._follow(tracked, landmarks, frame.time_s)
+        quality = assess(
+            frame.image,
+            tracked.face,
+            landmarks,
+            damaged=frame.damaged,
+            limits=self._settings.quality,
+        )
+        self._stopwatch.lap("quality")
+        eyes = measure_eyes(landmarks, quality.yaw_deg) if landmarks else None
+        blink = person.blink.update(eyes, frame.time_s)
+        self._stopwatch.lap("blink")
+        return _Look(tracked, person, quality, blink)
+
+    def _follow(
+        self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
+    ) -> TrackedFace:
+        """Let the box and the keypoints go where the landmarks went."""
+        if landmarks is None:
+            return tracked
+        face = Face(
+            face_box(landmarks, tracked.face.box), tracked.face.score_prob, keypoints_of(landmarks)
+        )
+        return self._tracker.move(tracked.track_id, face, time_s)
+
+    def _classify(self, frame: Frame, looks: Sequence[_Look], shed: int) -> None:
+        """Judge the crops that are due, all in one call."""
+        due = [
+            look
+            for look in looks
+            if look.quality.usable and frame.time_s >= look.person.classify_at_s
+        ]
+        if not due:
+            return
+        crops = [
+            crop_face(frame.image, look.tracked.face.box, self._crop.size_px, self._crop.margin)
+            for look in due
+        ]
+        self._stopwatch.lap("crop")
+        scores = self._models.classifier(crops)
+        self._stopwatch.lap("classify")
+        pause_s = self._settings.classify_every_s * SHED_CLASSIFY[shed]
+        for look, score in zip(due, scores, strict=True):
+            look.person.classify_at_s = _next_due(look.person.classify_at_s, frame.time_s, pause_s)
+            if score is None:
+                continue
+            look.scored = True
+            look.person.frame_prob = score.fake_prob
+            look.person.window.add(score, frame.time_s)
+
+    def _read(self, frame: Frame, look: _Look, changes: list[AlertChange]) -> Reading:
+        person = look.person
+        window = person.window.score(frame.time_s)
+        fused = fuse(window, look.blink, look.quality, self._settings.fuse)
+        step = person.trigger.update(fused.fake_prob, frame.time_s)
+        self._record(look.tracked, person, step, fused, frame.time_s, changes)
+        self._stopwatch.lap("fuse")
+        return Reading(
+            track_id=look.tracked.track_id,
+            box=look.tracked.face.box,
+            state=step.state,
+            quality=look.quality,
+            frame_fake_prob=person.frame_prob,
+            window=window,
+            blink=look.blink,
+            fused_prob=fused.fake_prob,
+            reasons=fused.reasons,
+            first_seen_s=look.tracked.first_seen_s,
+            scored=look.scored,
+        )
+
+    def _record(
+        self,
+        tracked: TrackedFace,
+        person: _Person,
+        step: Step,
+        fused: Fused,
+        time_s: float,
+        changes: list[AlertChange],
+    ) -> None:
+        """Turn a step of the trigger into a change of an alert."""
+        if step.phase is None:
+            return
+        before = person.alert
+        person.alert = AlertChange(
+            alert_id=before.alert_id if before else self._new_alert_id(),
+            phase=step.phase,
+            track_id=tracked.track_id,
+            time_s=time_s,
+            opened_s=step.opened_s if step.opened_s is not None else time_s,
+            fake_prob=step.level_prob if step.level_prob is not None else step.peak_prob,
+            peak_prob=step.peak_prob,
+            threshold=self._thresholds.raise_at,
+            reasons=fused.reasons or (before.reasons if before else ()),
+            box=tracked.face.box,
+        )
+        changes.append(person.alert)
+        if step.state is not State.ALERT:
+            person.alert = None
+
+    def _bury(self, time_s: float, changes: list[AlertChange]) -> None:
+        """Forget people whose track is lost, closing their alerts."""
+        live = {tracked.track_id for tracked in self._tracker.live(time_s)}
+        for track_id in [known for known in self._people if known not in live]:
+            self._close(track_id, time_s, changes)
+        self._stopwatch.lap("track")
+
+    def _close(self, track_id: TrackId, time_s: float, changes: list[AlertChange]) -> None:
+        person = self._people.pop(track_id)
+        step = person.trigger.close(time_s)
+        if step.phase is None or person.alert is None:
+            return
+        changes.append(replace(person.alert, phase=step.phase, time_s=time_s))
+
+
+def _next_due(due_s: float, now_s: float, pause_s: float) -> float:
+    """The next instant of a steady cadence, so that frame times do not stretch it."""
+    return due_s + pause_s if now_s - due_s < pause_s else now_s + pause_s

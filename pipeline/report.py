@@ -1,0 +1,194 @@
+"""What a finished file says: analyses in, one verdict per face and one for the file out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.fuse import FuseSettings, fuse
+from pipeline.model_card import ModelCard, Thresholds
+from pipeline.types import (
+    AlertPhase,
+    Analysis,
+    BlinkStats,
+    Quality,
+    Reading,
+    Reason,
+    State,
+    TrackId,
+    WindowScore,
+)
+from pipeline.verdict import pooled_score
+
+GLIMPSE_S = 0.3
+"""Tracks shorter than this in a video are detector flicker, not people."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReport:
+    """What was found out about one face over the whole file."""
+
+    track_id: TrackId
+    first_s: float
+    last_s: float
+    fake_prob: float | None
+    """Calibrated P(manipulated) over everything that could be judged; None if nothing could."""
+    state: State
+    reasons: tuple[Reason, ...]
+    blink: BlinkStats | None
+    samples: int = 0
+    """Crops the classifier judged."""
+    low_prob: float | None = None
+    high_prob: float | None = None
+    alerts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The careful last word on a file: signs of manipulation, never proof."""
+
+    state: State
+    fake_prob: float | None
+    reasons: tuple[Reason, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Which model spoke, at which thresholds."""
+
+    name: str
+    version: str
+    sha256: str | None
+    licence: str
+    raise_at: float
+    clear_at: float
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the analysis took."""
+
+    wall_s: float
+    realtime_factor: float | None
+    """Wall time over duration: below 1 is faster than real time; None for a picture."""
+    frames_decoded: int
+    frames_analysed: int
+    frames_damaged: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One document per input."""
+
+    input: str
+    kind: str
+    duration_s: float | None
+    verdict: Verdict
+    faces: tuple[FaceReport, ...]
+    model: ModelFacts
+    timing: Timing
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """Everything kept of one track while the file runs."""
+
+    first_s: float
+    last_s: float = 0.0
+    logit_probs: list[float] = field(default_factory=list)
+    qualities: list[Quality] = field(default_factory=list)
+    last: Reading | None = None
+    alerts: int = 0
+    peak: Reading | None = None
+    """The reading with the highest fused probability."""
+
+
+class Judge:
+    """Collects the analyses of one file and judges at the end."""
+
+    def __init__(self, card: ModelCard, kind: str, settings: FuseSettings | None = None) -> None:
+        if card.thresholds is None:
+            raise ValueError(f"{card.name} has no thresholds")
+        self._thresholds: Thresholds = card.thresholds
+        self._still = kind == "image"
+        self._settings = settings or FuseSettings()
+        self._tracks: dict[TrackId, _Evidence] = {}
+
+    def add(self, analysis: Analysis) -> None:
+        """Take in one frame."""
+        for reading in analysis.readings:
+            kept = self._tracks.setdefault(reading.track_id, _Evidence(analysis.time_s))
+            kept.last_s, kept.last = analysis.time_s, reading
+            if reading.scored and reading.frame_fake_prob is not None:
+                kept.logit_probs.append(reading.frame_fake_prob)
+                kept.qualities.append(reading.quality)
+            if kept.peak is None or _prob(reading) > _prob(kept.peak):
+                kept.peak = reading
+        for change in analysis.alerts:
+            if change.phase is AlertPhase.OPENED and change.track_id in self._tracks:
+                self._tracks[change.track_id].alerts += 1
+
+    def faces(self) -> tuple[FaceReport, ...]:
+        """The faces, most suspicious first."""
+        kept = [
+            (track_id, seen)
+            for track_id, seen in self._tracks.items()
+            if self._still or seen.last_s - seen.first_s >= GLIMPSE_S
+        ]
+        reports = [self._face(track_id, seen) for track_id, seen in kept]
+        return tuple(sorted(reports, key=lambda face: -(face.fake_prob or 0.0)))
+
+    def verdict(self, faces: Sequence[FaceReport]) -> Verdict:
+        """The file is as suspicious as its most suspicious face, never their mean."""
+        if not faces:
+            return Verdict(State.INSUFFICIENT, None, (), "No face was found, so nothing is said.")
+        worst = min(faces, key=lambda face: (_RANK[face.state], -(face.fake_prob or 0.0)))
+        return Verdict(worst.state, worst.fake_prob, worst.reasons, _TEXTS[worst.state])
+
+    def _face(self, track_id: TrackId, seen: _Evidence) -> FaceReport:
+        """Pool all crops; where an alert was raised on the way, its window speaks instead."""
+        score = pooled_score(seen.logit_probs, seen.first_s, seen.last_s, still=self._still)
+        blink = seen.last.blink if seen.last and not self._still else None
+        quality = seen.qualities[-1] if seen.qualities else seen.last.quality if seen.last else None
+        fused = fuse(score, blink, quality, self._settings) if quality else None
+        fake_prob = fused.fake_prob if fused else None
+        reasons = fused.reasons if fused else ()
+        if seen.alerts and seen.peak is not None and _prob(seen.peak) > (fake_prob or 0.0):
+            fake_prob, reasons = seen.peak.fused_prob, seen.peak.reasons
+            score = seen.peak.window or score
+        return FaceReport(
+            track_id=track_id,
+            first_s=seen.first_s,
+            last_s=seen.last_s,
+            fake_prob=fake_prob,
+            state=self._state(fake_prob, seen.alerts),
+            reasons=reasons,
+            blink=blink,
+            samples=len(seen.logit_probs),
+            low_prob=score.low_prob,
+            high_prob=score.high_prob,
+            alerts=seen.alerts,
+        )
+
+    def _state(self, fake_prob: float | None, alerts: int) -> State:
+        if fake_prob is None:
+            return State.INSUFFICIENT
+        if alerts or fake_prob >= self._thresholds.raise_at:
+            return State.ALERT
+        return State.SUSPECT if fake_prob > self._thresholds.clear_at else State.CLEAR
+
+
+_RANK = {State.ALERT: 0, State.SUSPECT: 1, State.CLEAR: 2, State.INSUFFICIENT: 3}
+_TEXTS = {
+    State.ALERT: "Strong signs of manipulation. Verify through another channel before you act.",
+    State.SUSPECT: "Some signs of manipulation, not strong enough for an alert.",
+    State.CLEAR: "No signs of manipulation stood out. That does not prove that it is genuine.",
+    State.INSUFFICIENT: "Too little could be judged to say anything.",
+}
+
+
+def _prob(reading: Reading) -> float:
+    return reading.fused_prob if reading.fused_prob is not None else -1.0
+
+
+__all__ = ["FaceReport", "FileReport", "Judge", "ModelFacts", "Timing", "Verdict", "WindowScore"]

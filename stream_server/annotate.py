@@ -1,0 +1,65 @@
+"""An annotated copy of a picture or clip: the frames that were analysed, with what was found."""
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import cv2
+from av.video.stream import VideoStream
+
+from pipeline.draw import draw_analysis
+from pipeline.types import Analysis, Frame, Image
+
+CLOCK = Fraction(1, 90_000)
+"""The time base of the written clip: frames keep their own times."""
+
+
+class AnnotatedClip:
+    """Writes drawn frames to an H.264 MP4; opened at the first frame, whose size it takes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._container = av.open(str(path), "w")
+        self._stream: VideoStream | None = None
+        self._last_pts = -1
+
+    def __enter__(self) -> "AnnotatedClip":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+        if self._stream is None:
+            self._path.unlink(missing_ok=True)
+
+    def add(self, frame: Frame, analysis: Analysis) -> None:
+        """Draw one frame and append it at its own time."""
+        canvas = draw_analysis(frame.image, analysis)
+        rows, columns = (side - side % 2 for side in canvas.shape[:2])
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=30)
+            self._stream.width, self._stream.height = columns, rows
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.time_base = CLOCK
+            self._stream.codec_context.time_base = CLOCK
+            self._stream.options = {"preset": "veryfast", "crf": "23"}
+        if (columns, rows) != (self._stream.width, self._stream.height):
+            resized = cv2.resize(canvas, (self._stream.width, self._stream.height))
+            canvas, columns, rows = resized, self._stream.width, self._stream.height
+        picture = av.VideoFrame.from_ndarray(canvas[:rows, :columns], format="bgr24")
+        picture.pts = self._last_pts = max(round(frame.time_s / CLOCK), self._last_pts + 1)
+        picture.time_base = CLOCK
+        self._container.mux(self._stream.encode(picture))
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Write a picture in the format its suffix names."""
+    if not cv2.imwrite(str(path), image):
+        raise OSError(f"{path} could not be written.")

@@ -1,0 +1,184 @@
+"""`fakewatch analyze`: files, folders and URLs judged one after the other."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pipeline.analyzer import AnalyzerSettings
+from pipeline.draw import draw_analysis
+from pipeline.errors import FakewatchError, MediaError, ModelError, SettingsError
+from pipeline.load import Models, load_models
+from pipeline.media_file import open_media
+from pipeline.onnx_session import Device
+from pipeline.report import FileReport
+from pipeline.types import Analysis, Frame, State
+from stream_server import file_analysis
+from stream_server.annotate import AnnotatedClip, write_picture
+from stream_server.report_text import print_report
+from stream_server.redact import redact
+
+SUFFIXES = frozenset(
+    ".avi .bmp .flv .jpeg .jpg .m4v .mkv .mov .mp4 .mpeg .mpg .mts .png .ts .webm .webp .wmv".split()
+)
+"""What is picked up from a folder; a file that is named is tried whatever its suffix."""
+
+EXIT_ALERT, EXIT_START, EXIT_UNREADABLE, EXIT_NOT_JUDGED = 1, 2, 3, 4
+EPILOG = """\
+exit codes:
+  0  every input was judged (and --fail-on was not met)
+  1  --fail-on was met by at least one input
+  2  wrong usage, or a model could not be loaded
+  3  at least one input could not be read
+  4  in at least one input nothing could be judged (no face, or too little of one)
+
+examples:
+  fakewatch analyze interview.mp4
+  fakewatch analyze clips/ --output reports/
+  fakewatch analyze a.mp4 b.jpg --format json | jq .verdict
+  fakewatch analyze upload.mp4 --fail-on alert || echo "look at it"
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the verb and its options."""
+    parser = subparsers.add_parser(
+        "analyze",
+        help="judge pictures, videos, folders and URLs",
+        description="Judge pictures, videos, folders and URLs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, a folder or a URL")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="write reports and annotated copies there"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--fail-on", choices=("alert", "suspect"), help="exit with 1 if an input is at least that"
+    )
+    parser.add_argument(
+        "--fps", type=_positive, default=15.0, help="frames a second to look at (default: 15)"
+    )
+    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse all inputs; a bad one costs only itself."""
+    console = Console(stderr=True)
+    try:
+        models = load_models(device=Device(args.device))
+        if args.output:
+            args.output.mkdir(parents=True, exist_ok=True)
+    except (ModelError, SettingsError, OSError) as error:
+        console.print(f"fakewatch: {error}", style="red", highlight=False)
+        return EXIT_START
+    codes: set[int] = set()
+    for source in _expand(args.inputs):
+        try:
+            report = _analyze_one(source, args, models, console)
+        except FakewatchError as error:
+            console.print(f"{redact(source)}: {redact(str(error))}", style="red", markup=False)
+            codes.add(EXIT_UNREADABLE)
+            continue
+        codes.add(_code(report, args.fail_on))
+        _show(report, args)
+    return next((code for code in (1, 3, 4) if code in codes), 0)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1000")
+    return value
+
+
+def _expand(inputs: list[str]) -> Iterator[str]:
+    """Files of folders, in order; everything else as it is."""
+    for name in inputs:
+        if "://" not in name and Path(name).is_dir():
+            found = (path for path in Path(name).rglob("*") if path.suffix.lower() in SUFFIXES)
+            yield from (str(path) for path in sorted(found))
+        else:
+            yield name
+
+
+def _analyze_one(
+    source: str, args: argparse.Namespace, models: Models, console: Console
+) -> FileReport:
+    with ExitStack() as stack:
+        media = stack.enter_context(open_media(source, analyse_fps=args.fps))
+        bar = stack.enter_context(_progress_bar(console))
+        task = bar.add_task(Path(source).name, total=media.duration_s)
+        watchers = file_analysis.Watchers(
+            progress=lambda step: _advance(bar, task, step),
+            frame=_annotator(args.output, source, media.kind, stack),
+        )
+        return file_analysis.analyze_media(
+            redact(source), media, models, AnalyzerSettings(), watchers
+        )
+
+
+def _progress_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _advance(bar: Progress, task: TaskID, step: file_analysis.Progress) -> None:
+    bar.update(task, completed=step.done_s, state=step.worst.value)
+
+
+def _annotator(output: Path | None, source: str, kind: str, stack: ExitStack):  # type: ignore[no-untyped-def]
+    """Who draws: nobody, a picture writer or a clip writer."""
+    if output is None:
+        return lambda _frame, _analysis: None
+    stem = _stem(source)
+    if kind == "image":
+
+        def draw(frame: Frame, analysis: Analysis) -> None:
+            write_picture(output / f"{stem}.annotated.jpg", draw_analysis(frame.image, analysis))
+
+        return draw
+    return stack.enter_context(AnnotatedClip(output / f"{stem}.annotated.mp4")).add
+
+
+def _stem(source: str) -> str:
+    return Path(source.split("?", 1)[0]).name or "stream"
+
+
+def _show(report: FileReport, args: argparse.Namespace) -> None:
+    document = json.dumps(dataclasses.asdict(report), ensure_ascii=False)
+    if args.output:
+        path = args.output / f"{_stem(report.input)}.report.json"
+        path.write_text(document + "\n", encoding="utf-8")
+    if args.format == "json":
+        sys.stdout.write(document + "\n")
+        sys.stdout.flush()
+    else:
+        print_report(report, Console())
+
+
+def _code(report: FileReport, fail_on: str | None) -> int:
+    state = report.verdict.state
+    met = {"alert": {State.ALERT}, "suspect": {State.ALERT, State.SUSPECT}}
+    if fail_on is not None and state in met[fail_on]:
+        return EXIT_ALERT
+    return EXIT_NOT_JUDGED if state is State.INSUFFICIENT else 0
+
+
+__all__ = ["EXIT_START", "MediaError", "add_parser", "run"]
