@@ -201,7 +201,7 @@ class EventHub:
     def _deliver(self) -> None:
         with self._lock:
             self._called = False
-            events = list(iter(self._crossing.take, None))
-        for event in events:
+            crossed, self._crossing = self._crossing, Mailbox()
+        while (event := crossed.take()) is not None:
             for subscription in list(self._subscriptions):
                 subscription.offer(event)
