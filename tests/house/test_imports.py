@@ -1,0 +1,69 @@
+"""Who may import whom, as pyproject.toml says it."""
+
+import ast
+import subprocess
+import sys
+
+from tests.house.repository import ROOT, files, short, text
+
+
+def test_the_import_contracts_hold():
+    run = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_only_the_rooms_that_may_know_a_heavy_package_import_it():
+    """Also inside functions, which import contracts with optional packages cannot see."""
+    homes = {
+        "torch": ("export/",),
+        "ray": ("stream_server/cluster.py",),
+        "dlib": ("pipeline/detectors/dlib_hog.py", "pipeline/landmarkers/dlib68.py"),
+        "aiortc": (
+            "stream_server/sources/webrtc.py",
+            "stream_server/api/",
+            "tests/",
+            "benchmarks/",
+        ),
+        "onnxruntime": ("pipeline/onnx_session.py", "export/", "benchmarks/", "tests/"),
+        "prometheus_client": ("stream_server/", "tests/"),
+        "playwright": ("tests/", "benchmarks/", "docs/"),
+    }
+    strays = [
+        f"{short(path)} imports {package}"
+        for path in files(".py")
+        for package in _imports(path) & homes.keys()
+        if not short(path).startswith(homes[package])
+    ]
+    assert strays == []
+
+
+def test_a_source_or_sink_knows_no_other():
+    strays = []
+    for kind in ("sources", "sinks", "detectors", "landmarkers", "classifiers"):
+        for path in files(".py"):
+            if path.parent.name == kind and path.stem != "__init__":
+                others = {
+                    p.stem for p in files(".py") if p.parent == path.parent and p.stem != path.stem
+                } - {"__init__"}
+                strays += [
+                    f"{short(path)} knows {other}"
+                    for other in others
+                    if f"{kind}.{other} " in text(path)
+                ]
+    assert strays == []
+
+
+def _imports(path):
+    found = set()
+    for node in ast.walk(ast.parse(text(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
