@@ -5,14 +5,15 @@ detect -> track -> landmarks -> quality -> classify -> window -.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from pipeline.alert import AlertSettings, AlertTrigger, Step
+from pipeline.alert import AlertSettings, AlertTrigger
 from pipeline.blink import BlinkMeter, BlinkSettings
 from pipeline.eyes import measure_eyes
-from pipeline.fuse import Fused, FuseSettings, fuse
+from pipeline.fuse import FuseSettings, fuse
 from pipeline.landmarkers.regions import face_box, keypoints_of
 from pipeline.load import Models
+from pipeline.person import Person
 from pipeline.preprocess import crop_face
 from pipeline.quality import QualityLimits, assess
 from pipeline.stopwatch import Stopwatch
@@ -27,7 +28,6 @@ from pipeline.types import (
     Landmarks,
     Quality,
     Reading,
-    State,
     StreamId,
     TrackedFace,
     TrackId,
@@ -57,28 +57,12 @@ class AnalyzerSettings:
     alert: AlertSettings = field(default_factory=AlertSettings)
 
 
-class _Person:
-    """What is remembered about one track; it dies with the track."""
-
-    def __init__(self, settings: AnalyzerSettings, trigger: AlertTrigger) -> None:
-        self.blink = BlinkMeter(settings.blink)
-        self.window = ScoreWindow(
-            window_s=settings.window_s,
-            every_s=settings.classify_every_s,
-            min_samples=settings.window_min_samples,
-        )
-        self.trigger = trigger
-        self.classify_at_s = float("-inf")
-        self.frame_prob: float | None = None
-        self.alert: AlertChange | None = None
-
-
 @dataclass(slots=True)
 class _Look:
     """One track at one frame, on its way through the stages."""
 
     tracked: TrackedFace
-    person: _Person
+    person: Person
     quality: Quality
     blink: BlinkStats
     scored: bool = False
@@ -160,7 +144,7 @@ class StreamAnalyzer:
             lost_after_s=settings.lost_after_s,
             first_id=self._tracker.next_id if self._epoch is not None else 1,
         )
-        self._people: dict[TrackId, _Person] = {}
+        self._people: dict[TrackId, Person] = {}
         self._shape: tuple[int, ...] = ()
         self._detect_at_s = float("-inf")
         self._last_s = 0.0
@@ -183,8 +167,7 @@ class StreamAnalyzer:
     def _look(self, frame: Frame, tracked: TrackedFace) -> _Look:
         person = self._people.get(tracked.track_id)
         if person is None:
-            trigger = AlertTrigger(self._thresholds, self._settings.alert)
-            person = self._people[tracked.track_id] = _Person(self._settings, trigger)
+            person = self._people[tracked.track_id] = self._meet()
         landmarks = None
         if not frame.damaged:
             landmarks = self._models.landmarker(frame.image, tracked.face)
@@ -203,6 +186,23 @@ class StreamAnalyzer:
         self._stopwatch.lap("blink")
         return _Look(tracked, person, quality, blink)
 
+    def _meet(self) -> Person:
+        """Fresh memory for a new track."""
+        settings = self._settings
+        window = ScoreWindow(
+            window_s=settings.window_s,
+            every_s=settings.classify_every_s,
+            min_samples=settings.window_min_samples,
+        )
+        trigger = AlertTrigger(self._thresholds, settings.alert)
+        return Person(
+            BlinkMeter(settings.blink),
+            window,
+            trigger,
+            self._thresholds.raise_at,
+            self._new_alert_id,
+        )
+
     def _follow(
         self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
     ) -> TrackedFace:
@@ -216,11 +216,7 @@ class StreamAnalyzer:
 
     def _classify(self, frame: Frame, looks: Sequence[_Look], shed: int) -> None:
         """Judge the crops that are due, all in one call."""
-        due = [
-            look
-            for look in looks
-            if look.quality.usable and frame.time_s >= look.person.classify_at_s
-        ]
+        due = [look for look in looks if look.quality.usable and look.person.due(frame.time_s)]
         if not due:
             return
         crops = [
@@ -232,24 +228,21 @@ class StreamAnalyzer:
         self._stopwatch.lap("classify")
         pause_s = self._settings.classify_every_s * SHED_CLASSIFY[shed]
         for look, score in zip(due, scores, strict=True):
-            look.person.classify_at_s = _next_due(look.person.classify_at_s, frame.time_s, pause_s)
-            if score is None:
-                continue
-            look.scored = True
-            look.person.frame_prob = score.fake_prob
-            look.person.window.add(score, frame.time_s)
+            look.person.take(score, frame.time_s, pause_s)
+            look.scored = score is not None
 
     def _read(self, frame: Frame, look: _Look, changes: list[AlertChange]) -> Reading:
         person = look.person
         window = person.window.score(frame.time_s)
         fused = fuse(window, look.blink, look.quality, self._settings.fuse)
-        step = person.trigger.update(fused.fake_prob, frame.time_s)
-        self._record(look.tracked, person, step, fused, frame.time_s, changes)
+        state, change = person.judge(look.tracked, fused, frame.time_s)
+        if change is not None:
+            changes.append(change)
         self._stopwatch.lap("fuse")
         return Reading(
             track_id=look.tracked.track_id,
             box=look.tracked.face.box,
-            state=step.state,
+            state=state,
             quality=look.quality,
             frame_fake_prob=person.frame_prob,
             window=window,
@@ -260,35 +253,6 @@ class StreamAnalyzer:
             scored=look.scored,
         )
 
-    def _record(
-        self,
-        tracked: TrackedFace,
-        person: _Person,
-        step: Step,
-        fused: Fused,
-        time_s: float,
-        changes: list[AlertChange],
-    ) -> None:
-        """Turn a step of the trigger into a change of an alert."""
-        if step.phase is None:
-            return
-        before = person.alert
-        person.alert = AlertChange(
-            alert_id=before.alert_id if before else self._new_alert_id(),
-            phase=step.phase,
-            track_id=tracked.track_id,
-            time_s=time_s,
-            opened_s=step.opened_s if step.opened_s is not None else time_s,
-            fake_prob=step.level_prob if step.level_prob is not None else step.peak_prob,
-            peak_prob=step.peak_prob,
-            threshold=self._thresholds.raise_at,
-            reasons=fused.reasons or (before.reasons if before else ()),
-            box=tracked.face.box,
-        )
-        changes.append(person.alert)
-        if step.state is not State.ALERT:
-            person.alert = None
-
     def _bury(self, time_s: float, changes: list[AlertChange]) -> None:
         """Forget people whose track is lost, closing their alerts."""
         live = {tracked.track_id for tracked in self._tracker.live(time_s)}
@@ -297,13 +261,6 @@ class StreamAnalyzer:
         self._stopwatch.lap("track")
 
     def _close(self, track_id: TrackId, time_s: float, changes: list[AlertChange]) -> None:
-        person = self._people.pop(track_id)
-        step = person.trigger.close(time_s)
-        if step.phase is None or person.alert is None:
-            return
-        changes.append(replace(person.alert, phase=step.phase, time_s=time_s))
-
-
-def _next_due(due_s: float, now_s: float, pause_s: float) -> float:
-    """The next instant of a steady cadence, so that frame times do not stretch it."""
-    return due_s + pause_s if now_s - due_s < pause_s else now_s + pause_s
+        change = self._people.pop(track_id).close(time_s)
+        if change is not None:
+            changes.append(change)

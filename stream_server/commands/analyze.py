@@ -21,11 +21,14 @@ from pipeline.report import FileReport
 from pipeline.types import Analysis, Frame, State
 from stream_server import file_analysis
 from stream_server.annotate import AnnotatedClip, write_picture
-from stream_server.report_text import print_report
 from stream_server.redact import redact
+from stream_server.report_text import print_report
 
 SUFFIXES = frozenset(
-    ".avi .bmp .flv .jpeg .jpg .m4v .mkv .mov .mp4 .mpeg .mpg .mts .png .ts .webm .webp .wmv".split()
+    f".{kind}"
+    for kind in (
+        "avi bmp flv jpeg jpg m4v mkv mov mp4 mpeg mpg mts png ts webm webp wmv".split()  # noqa: SIM905
+    )
 )
 """What is picked up from a folder; a file that is named is tried whatever its suffix."""
 

@@ -1,0 +1,77 @@
+"""What is remembered about one tracked face, and the alert that may be open about it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pipeline.alert import AlertTrigger, Step
+from pipeline.blink import BlinkMeter
+from pipeline.fuse import Fused
+from pipeline.types import AlertChange, AlertId, FrameScore, State, TrackedFace
+from pipeline.window import ScoreWindow
+
+
+class Person:
+    """The state of one track; it dies with the track, and nothing of it survives."""
+
+    def __init__(
+        self,
+        blink: BlinkMeter,
+        window: ScoreWindow,
+        trigger: AlertTrigger,
+        raise_at: float,
+        new_alert_id: Callable[[], AlertId],
+    ) -> None:
+        self.blink = blink
+        self.window = window
+        self.frame_prob: float | None = None
+        self._trigger = trigger
+        self._raise_at = raise_at
+        self._new_alert_id = new_alert_id
+        self._classify_at_s = float("-inf")
+        self._alert: AlertChange | None = None
+
+    def due(self, time_s: float) -> bool:
+        """Its crop should be classified now."""
+        return time_s >= self._classify_at_s
+
+    def take(self, score: FrameScore | None, time_s: float, pause_s: float) -> None:
+        """Book a classifier's answer and plan the next one on a steady beat."""
+        late_s = time_s - self._classify_at_s
+        self._classify_at_s = (time_s if late_s >= pause_s else self._classify_at_s) + pause_s
+        if score is None:
+            return
+        self.frame_prob = score.fake_prob
+        self.window.add(score, time_s)
+
+    def judge(
+        self, tracked: TrackedFace, fused: Fused, time_s: float
+    ) -> tuple[State, AlertChange | None]:
+        """Feed the trigger; a step of it becomes a change of the alert."""
+        step = self._trigger.update(fused.fake_prob, time_s)
+        if step.phase is None:
+            return step.state, None
+        change = self._change(tracked, fused, step, time_s)
+        self._alert = change if step.state is State.ALERT else None
+        return step.state, change
+
+    def close(self, time_s: float) -> AlertChange | None:
+        """The track has ended: so does its alert."""
+        step = self._trigger.close(time_s)
+        if step.phase is None or self._alert is None:
+            return None
+        return replace(self._alert, phase=step.phase, time_s=time_s)
+
+    def _change(self, tracked: TrackedFace, fused: Fused, step: Step, time_s: float) -> AlertChange:
+        before = self._alert
+        return AlertChange(
+            alert_id=before.alert_id if before else self._new_alert_id(),
+            phase=step.phase,
+            track_id=tracked.track_id,
+            time_s=time_s,
+            opened_s=step.opened_s if step.opened_s is not None else time_s,
+            fake_prob=step.level_prob if step.level_prob is not None else step.peak_prob,
+            peak_prob=step.peak_prob,
+            threshold=self._raise_at,
+            reasons=fused.reasons or (before.reasons if before else ()),
+            box=tracked.face.box,
+        )
