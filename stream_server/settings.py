@@ -1,0 +1,216 @@
+"""The settings of the service: every value bounded, unknown keys refused, frozen once read."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stream_server.plugins import parse_config
+from stream_server.redact import register_secret
+from stream_server.specs import StreamSpec
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Section(BaseModel):
+    """One table of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(Section):
+    """Where the service listens, and how much it takes on."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    max_streams: Annotated[int, Field(ge=1, le=1000)] = 32
+    """Configured and added streams; WebRTC sessions have a limit of their own."""
+    max_clients: Annotated[int, Field(ge=1, le=10000)] = 64
+    """Open WebSocket and SSE connections."""
+    drain_s: Annotated[float, Field(ge=1, le=300)] = 30.0
+    """Longest graceful shutdown."""
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class AuthSettings(Section):
+    """Who may use the service from elsewhere."""
+
+    token: Annotated[SecretStr, Field(min_length=16)] | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _never_shown(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None:
+            register_secret(token.get_secret_value())
+        return token
+
+
+class ModelsSettings(Section):
+    """Which models run, and where."""
+
+    directory: Path | None = None
+    """None: the models that come with the package."""
+    detector: str = "yunet"
+    landmarker: str | None = None
+    """None: the one that measured best."""
+    classifier: str = "fakewatch-fast"
+    device: Annotated[str, Field(pattern="^(auto|cpu|cuda)$")] = "auto"
+    canary_every_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """How often the classifier is tried on a known picture; ready means it lately passed."""
+
+
+class AlertSection(Section):
+    """When signs of manipulation become an alert, and when it ends."""
+
+    tau_s: Seconds = 1.0
+    hold_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    release_s: Annotated[float, Field(ge=0, le=3600)] = 8.0
+    cooldown_s: Annotated[float, Field(ge=0, le=86400)] = 60.0
+
+
+class AnalyzerSection(Section):
+    """How often each stage looks, in seconds of media time."""
+
+    detect_every_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    classify_every_s: Annotated[float, Field(gt=0, le=60)] = 0.25
+    window_s: Annotated[float, Field(ge=0.5, le=120)] = 4.0
+    window_min_samples: Annotated[int, Field(ge=1, le=1000)] = 8
+    max_faces: Annotated[int, Field(ge=1, le=100)] = 10
+    lost_after_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    alert: AlertSection = AlertSection()
+
+
+class RunnerSection(Section):
+    """How a live stream is kept alive and fresh."""
+
+    age_budget_s: Annotated[float, Field(gt=0, le=60)] = 0.4
+    stall_after_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    frozen_after_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    retry_min_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    retry_max_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    auth_retry_min_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    auth_retry_max_s: Annotated[float, Field(gt=0, le=86400)] = 900.0
+
+
+class IceServerSettings(Section):
+    """One STUN or TURN server."""
+
+    url: Annotated[str, Field(pattern="^(stun|stuns|turn|turns):")]
+    username: str | None = None
+    credential: SecretStr | None = None
+
+
+class WebrtcSettings(Section):
+    """Webcams, shared windows and WHIP publishers."""
+
+    max_sessions: Annotated[int, Field(ge=0, le=1000)] = 8
+    ice_servers: tuple[IceServerSettings, ...] = ()
+    offer_loopback: bool = False
+    """Offer 127.0.0.1 as an address, for a page on a machine without a network."""
+    heartbeat_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    gone_after_s: Annotated[float, Field(ge=0.5, le=600)] = 15.0
+    """A page that has been silent for so long has left; its slot is freed."""
+    analyse_fps: Annotated[float, Field(ge=1, le=60)] = 30.0
+    start_bitrate_kbps: Annotated[int, Field(ge=100, le=20000)] = 1500
+
+
+def default_data_directory() -> Path:
+    """Find the platform's place for user data, never a temporary one."""
+    root = os.environ.get("XDG_DATA_HOME")
+    return (Path(root) if root else Path.home() / ".local/share") / "fakewatch"
+
+
+class StorageSettings(Section):
+    """What is kept on disk: streams that were added, alerts, deliveries that wait."""
+
+    path: Path = Field(default_factory=default_data_directory)
+    retention_days: Annotated[float, Field(gt=0, le=3650)] = 14.0
+    """Closed alerts older than that are deleted."""
+    outbox_rows: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
+    """Deliveries that may wait; beyond that the oldest updates go first."""
+
+    @field_validator("path")
+    @classmethod
+    def _expanded(cls, path: Path) -> Path:
+        return path.expanduser()
+
+
+SinkConfig = Annotated[
+    SerializeAsAny[BaseModel],
+    BeforeValidator(lambda facts: parse_config("sinks", facts)),
+    Field(description="`type` names a file of stream_server/sinks; the rest is its Config."),
+]
+
+
+class Settings(BaseSettings):
+    """All settings. `settings_file.load_settings` reads them; tests may construct them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAKEWATCH_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    models: ModelsSettings = ModelsSettings()
+    analyzer: AnalyzerSection = AnalyzerSection()
+    runner: RunnerSection = RunnerSection()
+    webrtc: WebrtcSettings = WebrtcSettings()
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    sinks: tuple[SinkConfig, ...] = Field(
+        default_factory=lambda: (parse_config("sinks", {"type": "log"}),)
+    )
+    streams: tuple[StreamSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if not self.server.is_loopback and self.auth.token is None:
+            raise ValueError(
+                f"server.host is {self.server.host!r}, which others can reach: set a token of at"
+                " least 16 characters in FAKEWATCH_AUTH__TOKEN or in the file that"
+                " FAKEWATCH_AUTH__TOKEN_FILE names, or listen on 127.0.0.1"
+            )
+        _refuse_twins("streams", [spec.id for spec in self.streams])
+        _refuse_twins("sinks", [sink_name(sink) for sink in self.sinks])
+        if len(self.streams) > self.server.max_streams:
+            raise ValueError("streams: there are more than server.max_streams")
+        return self
+
+
+def sink_name(config: BaseModel) -> str:
+    """Name a sink in metrics and in the outbox: its `name`, else its type."""
+    facts: dict[str, Any] = dict(config)
+    return str(facts.get("name") or facts["type"])
+
+
+def _refuse_twins(place: str, names: list[str]) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ValueError(f"{place}: {', '.join(twins)} is there more than once")
