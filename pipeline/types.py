@@ -180,6 +180,8 @@ class WindowScore:
     low_prob: float | None = None
     high_prob: float | None = None
     """A 90 % band from the spread of the samples, corrected for their correlation."""
+    suspicious: int = 0
+    """How many of the samples, on their own, speak for manipulation (fake_prob >= 0.5)."""
 
 
 @dataclass(frozen=True, slots=True)

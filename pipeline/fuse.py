@@ -1,0 +1,107 @@
+"""Adds the cues up: log-odds in, one probability and its reasons out."""
+
+import math
+from dataclasses import dataclass
+
+from pipeline.types import BlinkStats, Quality, Reason, WindowScore
+
+
+@dataclass(frozen=True, slots=True)
+class FuseSettings:
+    """How much each cue may say."""
+
+    prior_prob: float = 0.5
+    """Share of manipulated faces expected before looking; 0.5 keeps the model's calibration."""
+    classifier_cap: float = 6.0
+    """Largest log-odds of the classifier, either way: no model is surer than 400 to 1."""
+    blink_weight: float = 0.5
+    blink_low: float = -0.2
+    blink_high: float = 1.0
+    """Limits of the weighted blink term: too little to raise an alert on its own."""
+    poor_side_px: float = 60.0
+    good_side_px: float = 112.0
+    good_yaw_deg: float = 30.0
+    poor_yaw_deg: float = 50.0
+    poor_trust: float = 0.7
+    """What is left of the classifier's log-odds on the poorest face that may be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """One probability and why; all None and empty while the classifier has no window."""
+
+    fake_prob: float | None
+    logit: float | None
+    reasons: tuple[Reason, ...]
+    """Their `llr` add up to `logit`."""
+
+
+_NOTHING = Fused(None, None, ())
+
+
+def fuse(
+    window: WindowScore | None,
+    blink: BlinkStats | None,
+    quality: Quality,
+    settings: FuseSettings = FuseSettings(),
+) -> Fused:
+    """Add the classifier's, the blinks' and the prior's log-odds.
+
+    Without a classifier window there is no score: blinks alone never judge. Normal blinking never
+    exonerates: its negative term is not let below the classifier's own, and not below zero once
+    the classifier is suspicious.
+    """
+    if window is None or window.logit is None:
+        return _NOTHING
+    terms = [_classifier(window, quality, settings)]
+    if blink is not None and blink.sufficient:
+        terms.append(_blink(blink, terms[0].llr, settings))
+    if settings.prior_prob != 0.5:
+        terms.append(_prior(settings.prior_prob))
+    logit = math.fsum(term.llr for term in terms)
+    return Fused(1 / (1 + math.exp(-logit)), logit, tuple(terms))
+
+
+def trust(quality: Quality, settings: FuseSettings) -> float:
+    """How far the classifier is believed, in [poor_trust, 1]: less on small or turned faces."""
+    size = (quality.side_px - settings.poor_side_px) / (
+        settings.good_side_px - settings.poor_side_px
+    )
+    turned = abs(quality.yaw_deg or 0.0)
+    pose = (settings.poor_yaw_deg - turned) / (settings.poor_yaw_deg - settings.good_yaw_deg)
+    share = min(1.0, max(0.0, min(size, pose)))
+    return settings.poor_trust + (1 - settings.poor_trust) * share
+
+
+def _classifier(window: WindowScore, quality: Quality, settings: FuseSettings) -> Reason:
+    logit = window.logit or 0.0
+    cap = settings.classifier_cap
+    llr = trust(quality, settings) * min(cap, max(-cap, logit))
+    seconds = max(1, round(window.end_s - window.start_s))
+    looks = f"{window.suspicious} of {window.samples} looks over the last {seconds} s"
+    if llr > 0:
+        text = f"The face's texture and edges look manipulated in {looks}."
+    else:
+        text = f"The face's texture and edges show little sign of manipulation ({looks} did)."
+    return Reason("classifier", llr, text)
+
+
+def _blink(blink: BlinkStats, classifier_llr: float, settings: FuseSettings) -> Reason:
+    llr = settings.blink_weight * blink.llr
+    llr = min(settings.blink_high, max(settings.blink_low, llr, min(0.0, classifier_llr)))
+    rate = blink.rate_per_min or 0.0
+    seen = f"{blink.blinks} blinks in {blink.observed_s:.0f} s, {rate:.0f} a minute"
+    if llr <= 0.05:
+        text = f"Blinking is ordinary ({seen}); a manipulated face can blink normally too."
+    elif rate < 10:
+        text = f"The eyes blink unusually seldom ({seen}); reading can do that too."
+    else:
+        text = f"The eyes blink in an unusual way ({seen})."
+    return Reason("blink", llr, text)
+
+
+def _prior(prob: float) -> Reason:
+    llr = math.log(prob / (1 - prob))
+    return Reason(
+        "prior", llr, f"Before looking, {prob:.1%} of faces are expected to be manipulated."
+    )

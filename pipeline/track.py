@@ -1,0 +1,273 @@
+"""One identity over time: which face of this detection is which face of the last."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.geometry import center, height, iou, shift, width
+from pipeline.types import Box, Face, TrackedFace, TrackId
+
+_DUPLICATE_IOU = 0.6
+"""Two detections this close are one face found twice."""
+_COLLISION_IOU = 0.5
+"""Two tracks this close may be sitting on one face."""
+_CLEARLY_BETTER = 0.25
+"""Sides of distance (or e-folds of size) by which a match must beat its rival."""
+_SIZE_LOG = 0.5
+"""A face grows or shrinks by at most exp(0.5) between two looks."""
+_STAY_BONUS = math.log(1.5)
+"""A newcomer must be half as large again to push out a face under analysis."""
+_SPEED_MEMORY_S = 0.3
+
+
+@dataclass(slots=True)
+class _Track:
+    """The mutable side of a tracked face."""
+
+    track_id: TrackId
+    face: Face
+    first_seen_s: float
+    last_seen_s: float
+    detected_s: float
+    detections: int = 1
+    speed: tuple[float, float] = (0.0, 0.0)
+    contested: bool = False
+    chosen: bool = False
+
+    def predicted(self, time_s: float) -> Box:
+        """Where the face should be now, walking on as it walked."""
+        dt = time_s - self.last_seen_s
+        return shift(self.face.box, self.speed[0] * dt, self.speed[1] * dt)
+
+    def see(self, face: Face, time_s: float) -> None:
+        """Take a new position; the speed forgets in `_SPEED_MEMORY_S`."""
+        dt = time_s - self.last_seen_s
+        if dt > 0:
+            (x0, y0), (x1, y1) = center(self.face.box), center(face.box)
+            weight = 1 - math.exp(-dt / _SPEED_MEMORY_S)
+            self.speed = (
+                self.speed[0] + weight * ((x1 - x0) / dt - self.speed[0]),
+                self.speed[1] + weight * ((y1 - y0) / dt - self.speed[1]),
+            )
+        self.face = face
+        self.last_seen_s = time_s
+
+    def tracked(self) -> TrackedFace:
+        """The immutable view."""
+        return TrackedFace(self.track_id, self.face, self.first_seen_s, self.last_seen_s)
+
+
+class FaceTracker:
+    """Faces of one stream, told apart by where they are, how big they are and how they move.
+
+    Scores of two people must never flow into one window, so a match that a rival could claim
+    almost as well is no match: both tracks end and the faces start anew. Ids are never reused.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_faces: int = 10,
+        iou_at_least: float = 0.3,
+        lost_after_s: float = 1.0,
+        confirm_detections: int = 1,
+    ) -> None:
+        self._max_faces = max_faces
+        self._iou_at_least = iou_at_least
+        self._lost_after_s = lost_after_s
+        self._confirm_detections = confirm_detections
+        self._tracks: dict[TrackId, _Track] = {}
+        self._next_id = 1
+        self.skipped = 0
+        """Faces beyond `max_faces` at the last update."""
+
+    def update(self, faces: Sequence[Face], time_s: float) -> list[TrackedFace]:
+        """Take a detection; return the faces to analyse, largest and longest known first."""
+        self._forget_lost(time_s)
+        found = _without_duplicates(faces)
+        matches, ambiguous = self._match(found, time_s)
+        for track_id in ambiguous:
+            del self._tracks[track_id]
+        matched = set(matches.values())
+        for track_id, index in matches.items():
+            track = self._tracks[track_id]
+            track.see(found[index], time_s)
+            track.detected_s = time_s
+            track.detections += 1
+        new = [self._start(found[i], time_s) for i in range(len(found)) if i not in matched]
+        self._drop_shadows([self._tracks[i] for i in matches] + new, time_s)
+        self._choose(time_s)
+        return self.live(time_s)
+
+    def move(self, track_id: TrackId, box: Box, time_s: float) -> TrackedFace:
+        """Follow a face between detections; a jump onto another person's face is not followed.
+
+        Raises:
+            KeyError: the track does not live.
+        """
+        track = self._tracks[track_id]
+        rivals = [
+            other
+            for other in self._tracks.values()
+            if other is not track and iou(box, other.face.box) >= _COLLISION_IOU
+        ]
+        if rivals:
+            for one in (track, *rivals):
+                one.contested = True
+            return track.tracked()
+        points = track.face.keypoints
+        if points is not None:
+            (x0, y0), (x1, y1) = center(track.face.box), center(box)
+            points = points + np.array((x1 - x0, y1 - y0), dtype=np.float32)
+        track.see(replace(track.face, box=box, keypoints=points), time_s)
+        return track.tracked()
+
+    def drop(self, track_id: TrackId) -> None:
+        """End a track; unknown ids are fine."""
+        self._tracks.pop(track_id, None)
+
+    def live(self, time_s: float) -> list[TrackedFace]:
+        """The faces to analyse that are not lost at `time_s`, in the order of the last update.
+
+        Two tracks on one face are left out until the detector has looked again.
+        """
+        return [
+            track.tracked()
+            for track in self._tracks.values()
+            if track.chosen and not track.contested and not self._lost(track, time_s)
+        ]
+
+    def _lost(self, track: _Track, time_s: float) -> bool:
+        # A landmarker may cling to a poster or a hand: the detector must agree now and then.
+        return (
+            time_s - track.last_seen_s > self._lost_after_s
+            or time_s - track.detected_s > 3 * self._lost_after_s
+        )
+
+    def _forget_lost(self, time_s: float) -> None:
+        for track in [t for t in self._tracks.values() if self._lost(t, time_s)]:
+            del self._tracks[track.track_id]
+
+    def _start(self, face: Face, time_s: float) -> _Track:
+        track = _Track(TrackId(self._next_id), face, time_s, time_s, time_s)
+        self._next_id += 1
+        self._tracks[track.track_id] = track
+        return track
+
+    def _match(
+        self, found: Sequence[Face], time_s: float
+    ) -> tuple[dict[TrackId, int], set[TrackId]]:
+        """Faces by track, and the tracks whose face could as well be another's."""
+        costs: dict[tuple[TrackId, int], float] = {}
+        for track in self._tracks.values():
+            box, dt = track.predicted(time_s), time_s - track.last_seen_s
+            for index, face in enumerate(found):
+                cost = _cost(box, face.box, dt, self._iou_at_least)
+                if cost is not None:
+                    costs[track.track_id, index] = cost
+        matches = _assign(costs)
+        ambiguous = _ambiguous(matches, costs)
+        return {t: i for t, i in matches.items() if t not in ambiguous}, ambiguous
+
+    def _drop_shadows(self, seen: Iterable[_Track], time_s: float) -> None:
+        """End unseen tracks that coast onto a face that is somebody else's."""
+        for track in seen:
+            track.contested = False
+        ids = {track.track_id for track in seen}
+        for track in [t for t in self._tracks.values() if t.track_id not in ids]:
+            box = track.predicted(time_s)
+            if track.contested or any(
+                iou(box, other.face.box) >= self._iou_at_least for other in seen
+            ):
+                del self._tracks[track.track_id]
+
+    def _choose(self, time_s: float) -> None:
+        """Mark the faces to analyse: by size, with a bonus for those already under analysis."""
+
+        def rank(track: _Track) -> tuple[float, float]:
+            side = max(1.0, _side(track.face.box))
+            bonus = _STAY_BONUS if track.chosen else 0.0
+            return -(2 * math.log(side) + bonus), track.first_seen_s
+
+        confirmed = [t for t in self._tracks.values() if t.detections >= self._confirm_detections]
+        confirmed.sort(key=rank)
+        for place, track in enumerate(confirmed):
+            track.chosen = place < self._max_faces
+        rest = [t for t in self._tracks.values() if t.detections < self._confirm_detections]
+        self._tracks = {track.track_id: track for track in (*confirmed, *rest)}
+        visible = sum(track.last_seen_s == time_s for track in confirmed[self._max_faces :])
+        self.skipped = visible
+
+
+def _side(box: Box) -> float:
+    return math.sqrt(max(1.0, width(box)) * max(1.0, height(box)))
+
+
+def _cost(expected: Box, box: Box, dt_s: float, iou_at_least: float) -> float | None:
+    """Distance in sides plus change of size in e-folds; None if it cannot be the same face."""
+    side_a, side_b = _side(expected), _side(box)
+    (x0, y0), (x1, y1) = center(expected), center(box)
+    distance = math.hypot(x1 - x0, y1 - y0) / max(side_a, side_b)
+    if distance > 1.5:
+        return None
+    growth = abs(math.log(side_b / side_a))
+    reach = min(1.0, 0.5 + 0.8 * dt_s)
+    near = distance <= reach and growth <= _SIZE_LOG
+    if near or iou(expected, box) >= iou_at_least:
+        return distance + growth
+    return None
+
+
+def _assign(costs: dict[tuple[TrackId, int], float]) -> dict[TrackId, int]:
+    """Cheapest first, each track and face once, then the swaps of two that pay."""
+    matches: dict[TrackId, int] = {}
+    taken: set[int] = set()
+    for track_id, index in sorted(costs, key=costs.__getitem__):
+        if track_id not in matches and index not in taken:
+            matches[track_id] = index
+            taken.add(index)
+    ids = list(matches)
+    for position, a in enumerate(ids):
+        for b in ids[position + 1 :]:
+            if _swap_gain(matches, costs, a, b) > 0:
+                matches[a], matches[b] = matches[b], matches[a]
+    return matches
+
+
+def _swap_gain(
+    matches: dict[TrackId, int], costs: dict[tuple[TrackId, int], float], a: TrackId, b: TrackId
+) -> float:
+    """What exchanging the faces of two tracks would save; -inf where it is impossible."""
+    swapped = costs.get((a, matches[b])), costs.get((b, matches[a]))
+    if swapped[0] is None or swapped[1] is None:
+        return -math.inf
+    return costs[a, matches[a]] + costs[b, matches[b]] - swapped[0] - swapped[1]
+
+
+def _ambiguous(
+    matches: dict[TrackId, int], costs: dict[tuple[TrackId, int], float]
+) -> set[TrackId]:
+    """Tracks whose match a rival could claim almost as well."""
+    doubtful: set[TrackId] = set()
+    owner = {index: track_id for track_id, index in matches.items()}
+    for (rival, index), cost in costs.items():
+        holder = owner.get(index)
+        if holder is None or holder == rival:
+            continue
+        if rival not in matches:
+            if cost - costs[holder, index] < _CLEARLY_BETTER:
+                doubtful |= {holder, rival}
+        elif _swap_gain(matches, costs, holder, rival) > -_CLEARLY_BETTER:
+            doubtful |= {holder, rival}
+    return doubtful
+
+
+def _without_duplicates(faces: Sequence[Face]) -> list[Face]:
+    """The faces, best first, without second boxes on one face."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.score_prob):
+        if all(iou(face.box, other.box) < _DUPLICATE_IOU for other in kept):
+            kept.append(face)
+    return kept
