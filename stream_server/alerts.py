@@ -1,0 +1,238 @@
+"""The alert book: every alert from open to close, kept in SQLite with what is to be delivered."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from sqlite3 import Connection
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from pipeline.types import Alert, AlertChange, AlertId, AlertPhase, Reason, StreamId
+from stream_server.live import LiveAlert
+from stream_server.outbox import Outbox
+from stream_server.problems import NotFound
+from stream_server.store import StorageError, Store
+
+HIGH_AT = 0.95
+_UNSAVED = 1000
+"""Changes kept in memory while the disk is full."""
+_ALERT = TypeAdapter(Alert)
+
+
+def severity_of(alert: Alert) -> str:
+    """Grade an alert for metrics: "high" from a peak of 0.95 on, else "moderate"."""
+    return "high" if alert.peak_prob >= HIGH_AT else "moderate"
+
+
+class AlertBook:
+    """Keeps alerts, their history and their deliveries; safe to call from any thread.
+
+    Each change is written in one transaction with its deliveries, so neither exists without the
+    other. While nothing can be written the changes wait in memory and detection goes on.
+    """
+
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._lock = threading.RLock()
+        self._unsaved: deque[Alert] = deque(maxlen=_UNSAVED)
+        self._open = {alert.alert_id: alert for alert in self._read("WHERE is_open")}
+        rows = store.read("SELECT max(seq) FROM event")
+        self.last_seq: int = rows[0][0] or 0
+        self.on_change: Callable[[], None] = lambda: None
+        """Called, from any thread, after every change: something may be there to deliver."""
+
+    def apply(
+        self, stream_id: StreamId, stream_name: str, change: AlertChange, model: str, at: datetime
+    ) -> LiveAlert:
+        """Record a step of the analysis; `at` is aware, UTC. Never raises for a full disk."""
+        with self._lock:
+            before = self._open.get(change.alert_id)
+            return self._record(_after(before, stream_id, stream_name, change, model, at))
+
+    def close_open(
+        self, at: datetime, why: str, stream_id: StreamId | None = None
+    ) -> list[LiveAlert]:
+        """Close what is still open, of one stream or of all, and note why."""
+        with self._lock:
+            closing = [a for a in self._open.values() if stream_id in (None, a.stream_id)]
+            return [self._record(_closed(alert, at, why)) for alert in closing]
+
+    def acknowledge(self, alert_id: AlertId, at: datetime) -> LiveAlert:
+        """Note that somebody has seen the alert; the first time counts.
+
+        Raises:
+            NotFound: there is no such alert.
+        """
+        with self._lock:
+            alert = self.get(alert_id)
+            return self._amend(replace(alert, acknowledged_at=alert.acknowledged_at or at))
+
+    def judge(self, alert_id: AlertId, *, manipulated: bool, at: datetime) -> LiveAlert:
+        """Note the user's own verdict, which also acknowledges.
+
+        Raises:
+            NotFound: there is no such alert.
+        """
+        with self._lock:
+            alert = self.get(alert_id)
+            seen_at = alert.acknowledged_at or at
+            return self._amend(replace(alert, judged=manipulated, acknowledged_at=seen_at))
+
+    def get(self, alert_id: AlertId) -> Alert:
+        """Look an alert up.
+
+        Raises:
+            NotFound: there is none of that id, or it is past its retention.
+        """
+        with self._lock:
+            known = self._open.get(alert_id)
+        if known is not None:
+            return known
+        found = self._read("WHERE alert_id = ?", alert_id)
+        if not found:
+            raise NotFound(f"There is no alert {alert_id}.")
+        return found[0]
+
+    def recent(
+        self,
+        *,
+        stream_id: StreamId | None = None,
+        state: Literal["all", "open", "closed"] = "all",
+        limit: int = 100,
+    ) -> list[Alert]:
+        """List alerts, the newest first; state is "all", "open" or "closed"."""
+        return self._read(
+            "WHERE (?1 IS NULL OR stream_id = ?1) AND (?2 = 'all' OR is_open = (?2 = 'open'))"
+            " ORDER BY opened_at DESC, rowid DESC LIMIT ?3",
+            stream_id,
+            state,
+            limit,
+        )
+
+    def since(self, seq: int, limit: int = 500) -> list[LiveAlert]:
+        """List the changes after `seq`, in order: what a client missed."""
+        rows = self._store.read(
+            "SELECT body, seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit
+        )
+        return [LiveAlert(row["seq"], _ALERT.validate_json(row["body"])) for row in rows]
+
+    def open_alerts(self) -> list[Alert]:
+        """List what is open now, from memory."""
+        with self._lock:
+            return list(self._open.values())
+
+    def prune(self, before: datetime) -> None:
+        """Delete closed alerts, with their history, that were last touched before that.
+
+        Raises:
+            StorageError: the database cannot be written.
+        """
+        old = "SELECT alert_id FROM alert WHERE NOT is_open AND updated_at < ?"
+        with self._store.transaction() as connection:
+            # Only constant text is put together here.
+            connection.execute(f"DELETE FROM event WHERE alert_id IN ({old})", (_iso(before),))  # noqa: S608
+            connection.execute(f"DELETE FROM alert WHERE alert_id IN ({old})", (_iso(before),))  # noqa: S608
+
+    def _read(self, where: str, *values: object) -> list[Alert]:
+        rows = self._store.read(f"SELECT body FROM alert {where}", *values)  # noqa: S608 - constants
+        return [_ALERT.validate_json(row["body"]) for row in rows]
+
+    def _record(self, alert: Alert) -> LiveAlert:
+        """Keep a change in memory and, with all that waits, on disk."""
+        if alert.closed_at is None:
+            self._open[alert.alert_id] = alert
+        else:
+            self._open.pop(alert.alert_id, None)
+        self._unsaved.append(alert)
+        try:
+            with self._store.transaction() as connection:
+                seqs = [self._write(connection, waiting, deliver=True) for waiting in self._unsaved]
+        except StorageError:
+            return LiveAlert(self.last_seq, alert)
+        self._unsaved.clear()
+        self.last_seq = seqs[-1]
+        self.on_change()
+        return LiveAlert(self.last_seq, alert)
+
+    def _amend(self, alert: Alert) -> LiveAlert:
+        """Write what a user did; unlike an analysis, a user is told when that fails."""
+        with self._store.transaction() as connection:
+            self.last_seq = self._write(connection, alert, deliver=False)
+        if alert.alert_id in self._open:
+            self._open[alert.alert_id] = alert
+        self.on_change()
+        return LiveAlert(self.last_seq, alert)
+
+    def _write(self, connection: Connection, alert: Alert, *, deliver: bool) -> int:
+        body = _ALERT.dump_json(alert).decode()
+        is_open = alert.closed_at is None
+        connection.execute(
+            "INSERT INTO alert (alert_id, stream_id, is_open, opened_at, updated_at, body)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (alert_id)"
+            " DO UPDATE SET is_open = ?3, updated_at = ?5, body = ?6",
+            (
+                alert.alert_id,
+                alert.stream_id,
+                is_open,
+                _iso(alert.opened_at),
+                _iso(alert.updated_at),
+                body,
+            ),
+        )
+        cursor = connection.execute(
+            "INSERT INTO event (alert_id, at, body) VALUES (?, ?, ?)",
+            (alert.alert_id, _iso(alert.updated_at), body),
+        )
+        event = LiveAlert(cursor.lastrowid or 0, alert)
+        if deliver:
+            self._outbox.post(connection, event)
+        return event.seq
+
+
+def _after(
+    before: Alert | None,
+    stream_id: StreamId,
+    stream_name: str,
+    change: AlertChange,
+    model: str,
+    at: datetime,
+) -> Alert:
+    """The alert as it is after a change; what a user said about it is kept."""
+    return Alert(
+        alert_id=change.alert_id,
+        stream_id=stream_id,
+        stream_name=stream_name,
+        track_id=change.track_id,
+        phase=change.phase,
+        opened_at=before.opened_at if before else at,
+        updated_at=at,
+        closed_at=at if change.phase is AlertPhase.CLOSED else None,
+        opened_s=change.opened_s,
+        time_s=change.time_s,
+        fake_prob=change.fake_prob,
+        peak_prob=max(change.peak_prob, before.peak_prob if before else 0.0),
+        threshold=change.threshold,
+        reasons=change.reasons,
+        model=model,
+        acknowledged_at=before.acknowledged_at if before else None,
+        judged=before.judged if before else None,
+    )
+
+
+def _closed(alert: Alert, at: datetime, why: str) -> Alert:
+    return replace(
+        alert,
+        phase=AlertPhase.CLOSED,
+        updated_at=at,
+        closed_at=at,
+        reasons=(*alert.reasons, Reason("service", 0.0, why)),
+    )
+
+
+def _iso(at: datetime) -> str:
+    """Write UTC so that text sorts like time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,110 @@
+"""The outbox: deliveries that wait in SQLite until a sink has taken them, or gave up for good."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from sqlite3 import Connection
+
+from pydantic import TypeAdapter
+
+from pipeline.types import AlertPhase
+from stream_server.live import LiveAlert, to_json
+from stream_server.store import Store
+
+_EVENT = TypeAdapter(LiveAlert)
+_LONGEST_WAIT_S = 12 * 3600.0
+"""No delivery waits longer; one that claims to was written under another clock."""
+
+# The oldest of each alert only, so that "closed" never overtakes "opened".
+_DUE = """
+SELECT * FROM outbox AS this WHERE sink = ?1 AND NOT dead AND (due_s <= ?2 OR due_s > ?3)
+AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.sink = ?1 AND NOT earlier.dead
+                AND earlier.alert_id = this.alert_id AND earlier.id < this.id)
+ORDER BY id LIMIT ?4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one sink."""
+
+    delivery_id: int
+    event: LiveAlert
+    created_s: float
+    """Unix time."""
+    attempts: int
+    """How often it was tried before."""
+
+
+class Outbox:
+    """Deliveries of all sinks; an event is written here in the transaction of its alert."""
+
+    def __init__(self, store: Store, sinks: Sequence[str]) -> None:
+        self._store = store
+        self._sinks = tuple(sinks)
+
+    def post(self, connection: Connection, event: LiveAlert) -> None:
+        """Queue an event for every sink; it replaces an update that still waits."""
+        alert, body = event.alert, to_json(event)
+        if alert.phase is not AlertPhase.OPENED:
+            connection.execute(
+                "DELETE FROM outbox WHERE alert_id = ? AND phase = ? AND NOT dead",
+                (alert.alert_id, AlertPhase.UPDATED),
+            )
+        connection.executemany(
+            "INSERT INTO outbox (sink, seq, alert_id, phase, created_s, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (sink, event.seq, alert.alert_id, alert.phase, alert.updated_at.timestamp(), body)
+                for sink in self._sinks
+            ],
+        )
+
+    def due(self, sink: str, now_s: float, limit: int = 8) -> list[Delivery]:
+        """List what may be sent now (Unix time), at most one delivery an alert."""
+        rows = self._store.read(_DUE, sink, now_s, now_s + _LONGEST_WAIT_S, limit)
+        return [
+            Delivery(
+                row["id"], _EVENT.validate_json(row["body"]), row["created_s"], row["attempts"]
+            )
+            for row in rows
+        ]
+
+    def done(self, delivery: Delivery) -> None:
+        """Forget a delivery that the sink has taken."""
+        with self._store.transaction() as connection:
+            connection.execute("DELETE FROM outbox WHERE id = ?", (delivery.delivery_id,))
+
+    def put_off(self, delivery: Delivery, due_s: float, error: str) -> None:
+        """Try again at `due_s` (Unix time)."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET attempts = attempts + 1, due_s = ?, error = ? WHERE id = ?",
+                (due_s, error, delivery.delivery_id),
+            )
+
+    def bury(self, delivery: Delivery, error: str) -> None:
+        """Give up: the dead letter stays and is counted where people look."""
+        with self._store.transaction() as connection:
+            connection.execute(
+                "UPDATE outbox SET attempts = attempts + 1, dead = 1, error = ? WHERE id = ?",
+                (error, delivery.delivery_id),
+            )
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Count (waiting, dead) deliveries of each sink."""
+        rows = self._store.read("SELECT sink, dead, count(*) FROM outbox GROUP BY sink, dead")
+        found = {(row[0], row[1]): row[2] for row in rows}
+        return {s: (found.get((s, 0), 0), found.get((s, 1), 0)) for s in self._sinks}
+
+    def trim(self, most_rows: int) -> None:
+        """Keep the table bounded: the oldest updates go first, then the oldest dead letters."""
+        surplus = self._store.read("SELECT count(*) FROM outbox")[0][0] - most_rows
+        for kind in ("phase = 'updated'", "dead"):
+            if surplus <= 0:
+                return
+            with self._store.transaction() as connection:
+                oldest = f"SELECT id FROM outbox WHERE {kind} ORDER BY id LIMIT ?"  # noqa: S608
+                surplus -= connection.execute(
+                    f"DELETE FROM outbox WHERE id IN ({oldest})",  # noqa: S608 - constants
+                    (surplus,),
+                ).rowcount
