@@ -11,7 +11,7 @@ from pipeline.alert import AlertSettings, AlertTrigger
 from pipeline.blink import BlinkMeter, BlinkSettings
 from pipeline.eyes import measure_eyes
 from pipeline.fuse import FuseSettings, fuse
-from pipeline.landmarkers.regions import face_box, keypoints_of
+from pipeline.landmarkers.regions import face_box
 from pipeline.load import Models
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
@@ -23,7 +23,6 @@ from pipeline.types import (
     AlertId,
     Analysis,
     BlinkStats,
-    Face,
     Frame,
     Landmarks,
     Quality,
@@ -93,6 +92,9 @@ class StreamAnalyzer:
         self._settings = settings or AnalyzerSettings()
         self._crop, self._thresholds = card.crop, card.thresholds
         self._stopwatch = Stopwatch(clock)
+        self._tracker = FaceTracker(
+            max_faces=self._settings.max_faces, lost_after_s=self._settings.lost_after_s
+        )
         self._epoch: int | None = None
         self._forget()
 
@@ -138,12 +140,7 @@ class StreamAnalyzer:
         return changes
 
     def _forget(self) -> None:
-        settings = self._settings
-        self._tracker = FaceTracker(
-            max_faces=settings.max_faces,
-            lost_after_s=settings.lost_after_s,
-            first_id=self._tracker.next_id if self._epoch is not None else 1,
-        )
+        self._tracker.forget()
         self._people: dict[TrackId, Person] = {}
         self._shape: tuple[int, ...] = ()
         self._detect_at_s = float("-inf")
@@ -206,13 +203,11 @@ class StreamAnalyzer:
     def _follow(
         self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
     ) -> TrackedFace:
-        """Let the box and the keypoints go where the landmarks went."""
+        """Let the box go where the landmarks went."""
         if landmarks is None:
             return tracked
-        face = Face(
-            face_box(landmarks, tracked.face.box), tracked.face.score_prob, keypoints_of(landmarks)
-        )
-        return self._tracker.move(tracked.track_id, face, time_s)
+        box = face_box(landmarks, tracked.face.box)
+        return self._tracker.move(tracked.track_id, box, time_s)
 
     def _classify(self, frame: Frame, looks: Sequence[_Look], shed: int) -> None:
         """Judge the crops that are due, all in one call."""

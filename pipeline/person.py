@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.alert import AlertTrigger, Step
 from pipeline.blink import BlinkMeter
 from pipeline.fuse import Fused
-from pipeline.types import AlertChange, AlertId, FrameScore, State, TrackedFace
+from pipeline.types import AlertChange, AlertId, AlertPhase, FrameScore, State, TrackedFace
 from pipeline.window import ScoreWindow
 
 
@@ -50,7 +50,7 @@ class Person:
         step = self._trigger.update(fused.fake_prob, time_s)
         if step.phase is None:
             return step.state, None
-        change = self._change(tracked, fused, step, time_s)
+        change = self._change(tracked, fused, step, step.phase, time_s)
         self._alert = change if step.state is State.ALERT else None
         return step.state, change
 
@@ -65,7 +65,7 @@ class Person:
         before = self._alert
         return AlertChange(
             alert_id=before.alert_id if before else self._new_alert_id(),
-            phase=step.phase,
+            phase=phase,
             track_id=tracked.track_id,
             time_s=time_s,
             opened_s=step.opened_s if step.opened_s is not None else time_s,

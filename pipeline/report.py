@@ -1,7 +1,8 @@
 """What a finished file says: analyses in, one verdict per face and one for the file out."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from pipeline.fuse import FuseSettings, fuse
 from pipeline.model_card import ModelCard, Thresholds
@@ -9,17 +10,19 @@ from pipeline.types import (
     AlertPhase,
     Analysis,
     BlinkStats,
+    FrameScore,
     Quality,
     Reading,
     Reason,
     State,
     TrackId,
-    WindowScore,
 )
-from pipeline.verdict import pooled_score
+from pipeline.window import ScoreWindow
 
 GLIMPSE_S = 0.3
 """Tracks shorter than this in a video are detector flicker, not people."""
+MIN_SAMPLES = 8
+"""Crops of a video below which nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,11 @@ class _Evidence:
     """Everything kept of one track while the file runs."""
 
     first_s: float
+    scores: ScoreWindow
     last_s: float = 0.0
-    logit_probs: list[float] = field(default_factory=list)
-    qualities: list[Quality] = field(default_factory=list)
+    samples: int = 0
+    quality: Quality | None = None
+    """Of the last crop that was judged."""
     last: Reading | None = None
     alerts: int = 0
     peak: Reading | None = None
@@ -117,11 +122,14 @@ class Judge:
     def add(self, analysis: Analysis) -> None:
         """Take in one frame."""
         for reading in analysis.readings:
-            kept = self._tracks.setdefault(reading.track_id, _Evidence(analysis.time_s))
+            kept = self._tracks.get(reading.track_id)
+            if kept is None:
+                kept = self._tracks[reading.track_id] = self._meet(analysis.time_s)
             kept.last_s, kept.last = analysis.time_s, reading
             if reading.scored and reading.frame_fake_prob is not None:
-                kept.logit_probs.append(reading.frame_fake_prob)
-                kept.qualities.append(reading.quality)
+                kept.samples += 1
+                kept.quality = reading.quality
+                kept.scores.add(_score(reading.frame_fake_prob), analysis.time_s)
             if kept.peak is None or _prob(reading) > _prob(kept.peak):
                 kept.peak = reading
         for change in analysis.alerts:
@@ -145,12 +153,18 @@ class Judge:
         worst = min(faces, key=lambda face: (_RANK[face.state], -(face.fake_prob or 0.0)))
         return Verdict(worst.state, worst.fake_prob, worst.reasons, _TEXTS[worst.state])
 
+    def _meet(self, time_s: float) -> _Evidence:
+        """All of a file is one window."""
+        enough = 1 if self._still else MIN_SAMPLES
+        return _Evidence(time_s, ScoreWindow(window_s=math.inf, min_samples=enough))
+
     def _face(self, track_id: TrackId, seen: _Evidence) -> FaceReport:
         """Pool all crops; where an alert was raised on the way, its window speaks instead."""
-        score = pooled_score(seen.logit_probs, seen.first_s, seen.last_s, still=self._still)
+        score = seen.scores.score(seen.last_s)
+        if self._still:
+            score = replace(score, low_prob=None, high_prob=None)
         blink = seen.last.blink if seen.last and not self._still else None
-        quality = seen.qualities[-1] if seen.qualities else seen.last.quality if seen.last else None
-        fused = fuse(score, blink, quality, self._settings) if quality else None
+        fused = fuse(score, blink, seen.quality, self._settings) if seen.quality else None
         fake_prob = fused.fake_prob if fused else None
         reasons = fused.reasons if fused else ()
         if seen.alerts and seen.peak is not None and _prob(seen.peak) > (fake_prob or 0.0):
@@ -164,7 +178,7 @@ class Judge:
             state=self._state(fake_prob, seen.alerts),
             reasons=reasons,
             blink=blink,
-            samples=len(seen.logit_probs),
+            samples=seen.samples,
             low_prob=score.low_prob,
             high_prob=score.high_prob,
             alerts=seen.alerts,
@@ -187,8 +201,10 @@ _TEXTS = {
 }
 
 
+def _score(fake_prob: float) -> FrameScore:
+    bounded = min(1 - 1e-6, max(1e-6, fake_prob))
+    return FrameScore(math.log(bounded / (1 - bounded)), fake_prob)
+
+
 def _prob(reading: Reading) -> float:
     return reading.fused_prob if reading.fused_prob is not None else -1.0
-
-
-__all__ = ["FaceReport", "FileReport", "Judge", "ModelFacts", "Timing", "Verdict", "WindowScore"]

@@ -128,6 +128,11 @@ class FaceTracker:
         """End a track; unknown ids are fine."""
         self._tracks.pop(track_id, None)
 
+    def forget(self) -> None:
+        """End all tracks (a new connection); ids go on where they were."""
+        self._tracks.clear()
+        self.skipped = 0
+
     def live(self, time_s: float) -> list[TrackedFace]:
         """The faces to analyse that are not lost at `time_s`, in the order of the last update.
 
