@@ -1,0 +1,1 @@
+"""Classifiers: one adapter a file, `build(card, device)`."""

@@ -1,0 +1,1 @@
+"""Face detectors: one adapter a file, `build(card, device)`."""

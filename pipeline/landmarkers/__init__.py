@@ -1,0 +1,1 @@
+"""Landmarkers: one adapter a file, `build(card, device)`; `regions` is what they share."""

@@ -1,0 +1,127 @@
+"""From the models directory to the three models a stream needs, or one clear refusal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ModelCardError
+from pipeline.interfaces import Classifier, Detector, Landmarker
+from pipeline.model_card import ModelCard, read_card
+from pipeline.onnx_session import Device
+
+DEFAULT_DETECTOR = "yunet"
+DEFAULT_LANDMARKER = "mesh478"
+DEFAULT_CLASSIFIER = "fakewatch-fast"
+
+FOLDERS = {
+    "face_detection": "detectors",
+    "face_landmarks": "landmarkers",
+    "deepfake": "classifiers",
+}
+"""Where the adapters of each task live; an adapter's file name is its registration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The loaded models, shared by all streams."""
+
+    detector: Detector
+    landmarker: Landmarker
+    classifier: Classifier
+    provider: str
+    """Where the classifier really runs: "cpu" or "cuda"."""
+    cards: tuple[ModelCard, ...]
+    """Detector's, landmarker's and classifier's, in this order."""
+
+
+def models_directory() -> Path:
+    """Return the directory of the models that come with fakewatch."""
+    spec = find_spec("onnx_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelCardError("The package onnx_models is missing: install fakewatch again.")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def list_cards(directory: Path) -> list[ModelCard]:
+    """Read every card in the directory, in order of name.
+
+    Raises:
+        ModelCardError: a card is malformed, or there is no such directory.
+    """
+    if not directory.is_dir():
+        raise ModelCardError(f"There is no models directory {directory}.")
+    return [read_card(path) for path in sorted(directory.glob("*.toml"))]
+
+
+def load_models(
+    directory: Path | None = None,
+    *,
+    detector: str = DEFAULT_DETECTOR,
+    landmarker: str = DEFAULT_LANDMARKER,
+    classifier: str = DEFAULT_CLASSIFIER,
+    device: Device = Device.AUTO,
+) -> Models:
+    """Load the three named models from the directory (default: the one that comes along).
+
+    Detector and landmarker stay on the CPU: they take one face at a time, for which the way to a
+    GPU and back costs more than it saves.
+
+    Raises:
+        ModelCardError: a card is missing, malformed, or of another task than it is asked for.
+        ModelLoadError: a file is missing or altered, or cannot run on the asked device.
+    """
+    directory = directory or models_directory()
+    cards = (
+        _card(directory, detector, "face_detection"),
+        _card(directory, landmarker, "face_landmarks"),
+        _card(directory, classifier, "deepfake"),
+    )
+    judge = adapter(cards[2])(cards[2], device)
+    return Models(
+        detector=adapter(cards[0])(cards[0], Device.CPU),
+        landmarker=adapter(cards[1])(cards[1], Device.CPU),
+        classifier=judge,
+        provider=getattr(judge, "provider", "cpu"),
+        cards=cards,
+    )
+
+
+def adapter(card: ModelCard) -> Callable[[ModelCard, Device], Any]:
+    """Return the `build` of the adapter that the card names; only now is it imported.
+
+    Raises:
+        ModelCardError: there is no such adapter for the card's task.
+    """
+    folder = FOLDERS[card.task]
+    known = adapters(card.task)
+    if card.adapter not in known:
+        raise ModelCardError(
+            f"The card of {card.name} asks for the adapter {card.adapter!r}; "
+            f"pipeline/{folder} has {', '.join(known)}."
+        )
+    build: Callable[[ModelCard, Device], Any] = import_module(
+        f"pipeline.{folder}.{card.adapter}"
+    ).build
+    return build
+
+
+def adapters(task: str) -> list[str]:
+    """Return the names of the adapters of a task: the files of its folder."""
+    folder = Path(__file__).parent / FOLDERS[task]
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+def _card(directory: Path, name: str, task: str) -> ModelCard:
+    if Path(name).name != name or not name:
+        raise ModelCardError(f"{name!r} is no model name.")
+    path = directory / f"{name}.toml"
+    if not path.is_file():
+        others = ", ".join(card.name for card in list_cards(directory) if card.task == task)
+        raise ModelCardError(f"There is no model {name!r} in {directory}; it has {others}.")
+    card = read_card(path)
+    if card.task != task:
+        raise ModelCardError(f"The model {name} is for {card.task}, not for {task}.")
+    return card
