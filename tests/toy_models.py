@@ -1,0 +1,138 @@
+"""Tiny ONNX models with known answers, made by code and run through the real session."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline.load import models_directory
+from pipeline.model_card import ModelCard, read_card, sha256_of
+from pipeline.types import Image
+
+BRIGHTNESS = (10 / 3, 10 / 3, 10 / 3)
+"""Weights (with offset -5): black is logit -5, mid-grey 0, white +5."""
+
+
+def write_classifier(
+    directory: Path,
+    name: str = "toy",
+    *,
+    weights: Sequence[float] = BRIGHTNESS,
+    offset: float = -5.0,
+    size_px: int = 32,
+    margin: float = 1.3,
+    color: str = "bgr",
+    temperature: float = 1.0,
+    bias: float = 0.0,
+    raise_at: float = 0.8,
+    clear_at: float = 0.55,
+    batch: int | str = "batch",
+) -> ModelCard:
+    """Write name.onnx and name.toml: logit = offset + sum of weights x mean of channel / 255.
+
+    The channels are in the card's colour order. An offset of nan makes every answer nan;
+    weights of 0 make the offset the answer.
+    """
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["float"], ["means"], axes=[1, 2], keepdims=0),
+            helper.make_node("MatMul", ["means", "weights"], ["sum"]),
+            helper.make_node("Add", ["sum", "offset"], ["logit"]),
+        ],
+        name,
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size_px, size_px, 3])],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, [batch, 1])],
+        [
+            numpy_helper.from_array(np.array(weights, np.float32)[:, None] / 255, "weights"),
+            numpy_helper.from_array(np.array([offset], np.float32), "offset"),
+        ],
+    )
+    return write_model(
+        directory,
+        name,
+        graph,
+        task="deepfake",
+        adapter="logit",
+        color=color,
+        labels=["clear", "manipulated"],
+        temperature=temperature,
+        bias=bias,
+        crop={"size_px": size_px, "margin": margin},
+        thresholds={"raise_at": raise_at, "clear_at": clear_at},
+    )
+
+
+def constant_classifier(directory: Path, logit: float, name: str = "toy") -> ModelCard:
+    """Write a classifier that says the same of every crop."""
+    return write_classifier(directory, name, weights=(0.0, 0.0, 0.0), offset=logit)
+
+
+def green_classifier(directory: Path, name: str = "toy-green") -> ModelCard:
+    """Write a classifier that calls green crops fake: grey -3, pure green about +9.
+
+    A test turns a drawn face "fake" by `tint_green`.
+    """
+    return write_classifier(directory, name, weights=(-24.0, 48.0, -24.0), offset=-3.0)
+
+
+def tint_green(image: Image) -> Image:
+    """Return the picture with its green raised and the rest halved."""
+    tinted = image.astype(np.float32) * (0.5, 1.3, 0.5)
+    return np.asarray(np.clip(tinted, 0, 255), np.uint8)
+
+
+def toy_directory(directory: Path, card: ModelCard | None = None) -> Path:
+    """Put the real detector and landmarkers beside the toy classifier (default: brightness).
+
+    `load_models(toy_directory(tmp_path), classifier="toy")` then gives models that need no
+    trained classifier.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in models_directory().iterdir():
+        known = path.with_suffix(".toml")
+        if known.is_file() and read_card(known).task != "deepfake":
+            shutil.copy(path, directory / path.name)
+    if card is None:
+        write_classifier(directory)
+    return directory
+
+
+def write_model(directory: Path, name: str, graph: onnx.GraphProto, **facts: object) -> ModelCard:
+    """Write a graph and its card; `facts` go into the card as they are."""
+    directory.mkdir(parents=True, exist_ok=True)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
+    onnx.checker.check_model(model)
+    path = directory / f"{name}.onnx"
+    path.write_bytes(model.SerializeToString())
+    card = {
+        "name": name,
+        "version": "1",
+        "file": path.name,
+        "sha256": sha256_of(path),
+        "licence": "Apache-2.0",
+        "source": "made by a test",
+        "trained_on": "nothing",
+        "limits": "knows nothing of faces",
+        **facts,
+    }
+    return write_card(directory, card)
+
+
+def write_card(directory: Path, facts: Mapping[str, object]) -> ModelCard:
+    """Write a card from plain facts and read it back."""
+    lines = [f"{key} = {json.dumps(fact)}" for key, fact in facts.items() if not _is_table(fact)]
+    for key, fact in facts.items():
+        if isinstance(fact, Mapping):
+            lines += [f"[{key}]", *(f"{name} = {json.dumps(part)}" for name, part in fact.items())]
+    path = directory / f"{facts['name']}.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_card(path)
+
+
+def _is_table(fact: object) -> bool:
+    return isinstance(fact, Mapping)
