@@ -61,7 +61,9 @@ class Person:
             return None
         return replace(self._alert, phase=step.phase, time_s=time_s)
 
-    def _change(self, tracked: TrackedFace, fused: Fused, step: Step, time_s: float) -> AlertChange:
+    def _change(
+        self, tracked: TrackedFace, fused: Fused, step: Step, phase: AlertPhase, time_s: float
+    ) -> AlertChange:
         before = self._alert
         return AlertChange(
             alert_id=before.alert_id if before else self._new_alert_id(),
