@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.errors import SourceError, SourceRefused
+
 _NEVER = frozenset({"codec_unsupported", "protocol_unsupported"})
 """Only a change of the settings can help."""
 
@@ -48,13 +50,14 @@ class Backoff:
         self._failures = self._auth_failures = 0
         self._worked_at_s = now_s
 
-    def delay_s(self, code: str, refused: bool, now_s: float) -> float | None:  # noqa: FBT001
+    def delay_s(self, error: SourceError, now_s: float) -> float | None:
         """Seconds until the next try after a failure at `now_s`; None means never."""
-        if refused:
-            return None if code in _NEVER else self._settings.refused_s
-        if code == "auth_failed":
+        if isinstance(error, SourceRefused):
+            return None if error.code in _NEVER else self._settings.refused_s
+        if error.code == "auth_failed":
             return self._auth_delay_s()
-        ceiling_s = min(self._settings.longest_s, self._settings.shortest_s * 2.0**self._failures)
+        doubled_s = self._settings.shortest_s * 2.0 ** (self._failures + 1)
+        ceiling_s = min(self._settings.longest_s, doubled_s)
         self._failures = min(self._failures + 1, 32)
         if self._is_returning(now_s):
             ceiling_s = min(ceiling_s, self._settings.returning_longest_s)

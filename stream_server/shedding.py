@@ -40,28 +40,26 @@ class Shedding:
         self._settings = settings
         self.level = 0
         self._changed_s: float | None = None
-        self._trouble_s: float | None = None
+        self._calm_since_s = 0.0
 
     def update(self, load: Load, now_s: float) -> int:
         """Take a measurement at `now_s` (monotonic) and answer the level."""
         if self._changed_s is None:
-            self._changed_s = self._trouble_s = now_s
+            self._changed_s = self._calm_since_s = now_s
         if self._is_trouble(load):
-            self._trouble_s = now_s
+            self._calm_since_s = now_s
             if now_s - self._changed_s >= self._settings.raise_every_s:
                 self._step(+1, now_s)
-        elif load.busy <= self._settings.busy_at_most and self._calm_s(now_s):
-            self._step(-1, now_s)
+        elif load.busy <= self._settings.busy_at_most:
+            calm_s = now_s - max(self._changed_s, self._calm_since_s)
+            if calm_s >= self._settings.lower_after_s:
+                self._step(-1, now_s)
         return self.level
 
     def _is_trouble(self, load: Load) -> bool:
         wanted = min(self._settings.fps_at_least, 0.85 * load.fps_received)
         late = load.age_p95_s is not None and load.age_p95_s > self._settings.age_at_most_s
         return load.fps_analysed < wanted or late
-
-    def _calm_s(self, now_s: float) -> bool:
-        since_s = max(self._changed_s or now_s, self._trouble_s or now_s)
-        return now_s - since_s >= self._settings.lower_after_s
 
     def _step(self, by: int, now_s: float) -> None:
         level = min(max(self.level + by, 0), MOST)

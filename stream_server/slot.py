@@ -14,16 +14,17 @@ class FrameSlot:
     one, and the loss is counted in `drops["overwritten"]`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, drops: Counter[str] | None = None) -> None:
+        """Count into `drops` where one is given."""
         self._changed = threading.Condition()
         self._held: tuple[Frame, float] | None = None
-        self._closed = False
-        self.drops: Counter[str] = Counter()
+        self._ended = False
+        self.drops: Counter[str] = Counter() if drops is None else drops
 
     def put(self, frame: Frame, received_s: float) -> None:
         """Offer a frame received at `received_s` (monotonic clock); never blocks."""
         with self._changed:
-            if self._closed:
+            if self._ended:
                 return
             if self._held is not None:
                 self.drops["overwritten"] += 1
@@ -37,21 +38,21 @@ class FrameSlot:
         """
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
-            while self._held is not None and not self._closed:
+            while self._held is not None and not self._ended:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
                     return False
                 self._changed.wait(left_s)
-            if not self._closed:
+            if not self._ended:
                 self._held = (frame, received_s)
                 self._changed.notify_all()
             return True
 
     def take(self, timeout_s: float) -> tuple[Frame, float] | None:
-        """Wait for a frame; None after `timeout_s`, or once the slot is closed."""
+        """Wait for a frame; None after `timeout_s`, or at once when nothing can come any more."""
         deadline_s = time.monotonic() + timeout_s
         with self._changed:
-            while self._held is None and not self._closed:
+            while self._held is None and not self._ended:
                 left_s = deadline_s - time.monotonic()
                 if left_s <= 0:
                     return None
@@ -66,14 +67,20 @@ class FrameSlot:
             self._held = None
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Wake everyone; from now on nothing is accepted and nothing is waited for."""
+    def finish(self) -> None:
+        """Accept nothing more; the frame that waits may still be taken."""
         with self._changed:
-            self._closed = True
-            self._held = None
+            self._ended = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Accept nothing more, forget the frame that waits, and wake everyone."""
+        with self._changed:
+            self._ended, self._held = True, None
             self._changed.notify_all()
 
     @property
     def closed(self) -> bool:
-        """The slot was closed."""
-        return self._closed
+        """Nothing is there to be taken and nothing will come."""
+        with self._changed:
+            return self._ended and self._held is None

@@ -16,6 +16,8 @@ class StallSettings:
     """None: never, for a source that may be silent for minutes."""
     intervals: float = 10.0
     """A slow stream may be silent for so many of its usual frame intervals."""
+    first_frame_s: float = 20.0
+    """A new connection may take so long to open; its own time-outs are usually shorter."""
 
 
 class StallWatch:
@@ -26,23 +28,25 @@ class StallWatch:
         self._last_s: float | None = None
         self._interval_s = 0.0
         self._looked_s: float | None = None
+        self._waiting = True
 
     def start(self, now_s: float) -> None:
         """Begin to wait for the next frame at `now_s`, when a connection was opened."""
-        self._last_s, self._interval_s = now_s, 0.0
+        self._last_s, self._interval_s, self._waiting = now_s, 0.0, True
 
     def saw(self, now_s: float) -> None:
         """Note a frame."""
-        if self._last_s is not None:
+        if self._last_s is not None and not self._waiting:
             self._interval_s += 0.1 * (now_s - self._last_s - self._interval_s)
-        self._last_s = now_s
+        self._last_s, self._waiting = now_s, False
 
     @property
     def limit_s(self) -> float | None:
         """Longest silence that is still fine; None where there is none."""
         if self._settings.after_s is None:
             return None
-        return max(self._settings.after_s, self._settings.intervals * self._interval_s)
+        least_s = self._settings.first_frame_s if self._waiting else self._settings.after_s
+        return max(least_s, self._settings.after_s, self._settings.intervals * self._interval_s)
 
     def is_stalled(self, now_s: float) -> bool:
         """Whether the silence is too long. To be asked often, at least once a second."""
@@ -98,4 +102,4 @@ def _sample(image: Image) -> NDArray[np.int16]:
     height, width = image.shape[:2]
     rows = np.linspace(0, height - 1, min(_ROWS, height)).astype(int)
     columns = np.linspace(0, width - 1, min(_COLUMNS, width)).astype(int)
-    return image[np.ix_(rows, columns)].astype(np.int16)
+    return np.asarray(image[np.ix_(rows, columns)], np.int16)
