@@ -5,7 +5,7 @@ detect -> track -> landmarks -> quality -> classify -> window -.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.alert import AlertSettings, AlertTrigger
 from pipeline.blink import BlinkMeter, BlinkSettings
@@ -15,7 +15,7 @@ from pipeline.landmarkers.regions import face_box
 from pipeline.load import Models
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
-from pipeline.quality import QualityLimits, assess
+from pipeline.quality import QualityLimits, assess, yaw_of
 from pipeline.stopwatch import Stopwatch
 from pipeline.track import FaceTracker
 from pipeline.types import (
@@ -170,15 +170,20 @@ class StreamAnalyzer:
             landmarks = self._models.landmarker(frame.image, tracked.face)
             self._stopwatch.lap("landmarks")
             tracked = self._follow(tracked, landmarks, frame.time_s)
-        quality = assess(
-            frame.image,
-            tracked.face,
-            landmarks,
-            damaged=frame.damaged,
-            limits=self._settings.quality,
-        )
+        yaw_deg = yaw_of(tracked.face, landmarks)
+        quality = person.quality
+        if quality is None or frame.damaged or person.due(frame.time_s):
+            # Only a crop that is about to be judged has to be looked at this closely.
+            quality = assess(
+                frame.image,
+                tracked.face,
+                landmarks,
+                damaged=frame.damaged,
+                limits=self._settings.quality,
+            )
+        person.quality = quality = replace(quality, yaw_deg=yaw_deg)
         self._stopwatch.lap("quality")
-        eyes = measure_eyes(landmarks, quality.yaw_deg) if landmarks else None
+        eyes = measure_eyes(landmarks, yaw_deg) if landmarks else None
         blink = person.blink.update(eyes, frame.time_s)
         self._stopwatch.lap("blink")
         return _Look(tracked, person, quality, blink)

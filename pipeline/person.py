@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.alert import AlertTrigger, Step
 from pipeline.blink import BlinkMeter
 from pipeline.fuse import Fused
-from pipeline.types import AlertChange, AlertId, AlertPhase, FrameScore, State, TrackedFace
+from pipeline.types import AlertChange, AlertId, AlertPhase, FrameScore, Quality, State, TrackedFace
 from pipeline.window import ScoreWindow
 
 
@@ -24,6 +24,7 @@ class Person:
         self.blink = blink
         self.window = window
         self.frame_prob: float | None = None
+        self.quality: Quality | None = None
         self._trigger = trigger
         self._raise_at = raise_at
         self._new_alert_id = new_alert_id

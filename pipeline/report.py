@@ -130,7 +130,7 @@ class Judge:
                 kept.samples += 1
                 kept.quality = reading.quality
                 kept.scores.add(_score(reading.frame_fake_prob), analysis.time_s)
-            if kept.peak is None or _prob(reading) > _prob(kept.peak):
+            if kept.peak is None or _prob(reading) >= _prob(kept.peak):
                 kept.peak = reading
         for change in analysis.alerts:
             if change.phase is AlertPhase.OPENED and change.track_id in self._tracks:
