@@ -13,13 +13,13 @@ _LOGIT_LIMIT = 6.0
 class AlertSettings:
     """How long evidence must last; seconds of media time.
 
-    Chosen with benchmarks/alert_rules.py: a strong forgery opens an alert within 4 s of its
-    first frame, through the 4 s score window.
+    Chosen with benchmarks/alert_rules.py: the 4 s score window already smooths, so more smoothing
+    here costs seconds and saves few false alarms; a higher threshold saves many.
     """
 
-    tau_s: float = 1.0
+    tau_s: float = 0.5
     """Memory of the smoothing (EWMA) of the log-odds."""
-    hold_s: float = 1.0
+    hold_s: float = 0.5
     """Above the raising threshold this long before an alert opens."""
     release_s: float = 8.0
     """Below the clearing threshold this long before it closes."""
@@ -76,13 +76,12 @@ class AlertTrigger:
         if dt > self._settings.missing_s:
             self._restart()
         self._evidence_s = time_s
-        level = self._smooth(_logit(fake_prob), dt)
         # After a pause the time between is not evidence: one step counts a second at most.
         step_s = min(dt, 1.0)
-        self._above_s = self._above_s + step_s if level >= self._raise else 0.0
-        self._below_s = self._below_s + step_s if level <= self._clear else 0.0
-        phase = self._advance(level, time_s)
-        return self._step(phase)
+        before = self._level
+        level = self._smooth(_logit(fake_prob), step_s)
+        self._time(before, level, step_s)
+        return self._step(self._advance(level, time_s))
 
     def close(self, time_s: float) -> Step:
         """End it: the track or the stream is gone. An open alert closes."""
@@ -111,18 +110,25 @@ class AlertTrigger:
         self._level = None
         self._above_s = self._below_s = 0.0
 
-    def _smooth(self, logit: float, dt: float) -> float:
+    def _smooth(self, logit: float, step_s: float) -> float:
         if self._level is None:
             self._level = logit
         else:
-            self._level += (1 - math.exp(-dt / self._settings.tau_s)) * (logit - self._level)
+            self._level += (1 - math.exp(-step_s / self._settings.tau_s)) * (logit - self._level)
         return self._level
+
+    def _time(self, before: float | None, level: float, step_s: float) -> None:
+        """Add a step to the timers of the sides on which the level began and ended it."""
+        stayed_above = before is not None and min(before, level) >= self._raise
+        stayed_below = before is not None and max(before, level) <= self._clear
+        self._above_s = self._above_s + step_s if stayed_above else 0.0
+        self._below_s = self._below_s + step_s if stayed_below else 0.0
 
     def _advance(self, level: float, time_s: float) -> AlertPhase | None:
         if self._opened_s is not None:
             return self._while_open(level, time_s)
         rested = time_s - self._closed_s >= self._settings.cooldown_s
-        if self._above_s >= self._settings.hold_s and rested:
+        if rested and level >= self._raise and self._above_s >= self._settings.hold_s:
             self._opened_s = time_s
             self._peak_prob = self._told_peak = _prob(level)
             self._told_s = time_s

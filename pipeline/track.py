@@ -6,17 +6,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.geometry import center, height, iou, shift, width
+from pipeline.geometry import center, iou, shift
+from pipeline.matching import (
+    Costs,
+    best_pairs,
+    claim_cost,
+    doubtful_tracks,
+    match_cost,
+    side_px,
+    without_duplicates,
+)
 from pipeline.types import Box, Face, TrackedFace, TrackId
 
-_DUPLICATE_IOU = 0.6
-"""Two detections this close are one face found twice."""
 _COLLISION_IOU = 0.5
 """Two tracks this close may be sitting on one face."""
-_CLEARLY_BETTER = 0.25
+_CLEARLY_BETTER, _CLEARLY_BETTER_IF_NEW = 0.25, 0.4
 """Sides of distance (or e-folds of size) by which a match must beat its rival."""
-_SIZE_LOG = 0.5
-"""A face grows or shrinks by at most exp(0.5) between two looks."""
 _STAY_BONUS = math.log(1.5)
 """A newcomer must be half as large again to push out a face under analysis."""
 _SPEED_MEMORY_S = 0.3
@@ -40,6 +45,11 @@ class _Track:
         """Where the face should be now, walking on as it walked."""
         dt = time_s - self.last_seen_s
         return shift(self.face.box, self.speed[0] * dt, self.speed[1] * dt)
+
+    @property
+    def doubt(self) -> float:
+        """By how much another story may be worse than the likeliest and still be believed."""
+        return _CLEARLY_BETTER if self.detections > 1 else _CLEARLY_BETTER_IF_NEW
 
     def see(self, face: Face, time_s: float) -> None:
         """Take a new position; the speed forgets in `_SPEED_MEMORY_S`."""
@@ -86,9 +96,9 @@ class FaceTracker:
     def update(self, faces: Sequence[Face], time_s: float) -> list[TrackedFace]:
         """Take a detection; return the faces to analyse, largest and longest known first."""
         self._forget_lost(time_s)
-        found = _without_duplicates(faces)
-        matches, ambiguous = self._match(found, time_s)
-        for track_id in ambiguous:
+        found = without_duplicates(faces)
+        matches, doubtful = self._match(found, time_s)
+        for track_id in doubtful:
             del self._tracks[track_id]
         matched = set(matches.values())
         for track_id, index in matches.items():
@@ -165,16 +175,21 @@ class FaceTracker:
         self, found: Sequence[Face], time_s: float
     ) -> tuple[dict[TrackId, int], set[TrackId]]:
         """Faces by track, and the tracks whose face could as well be another's."""
-        costs: dict[tuple[TrackId, int], float] = {}
+        costs: Costs = {}
+        claims: Costs = {}
         for track in self._tracks.values():
-            box, dt = track.predicted(time_s), time_s - track.last_seen_s
+            expected, dt = track.predicted(time_s), time_s - track.last_seen_s
+            speed = track.speed if track.detections > 1 else None
             for index, face in enumerate(found):
-                cost = _cost(box, face.box, dt, self._iou_at_least)
+                cost = match_cost(expected, face.box, dt, self._iou_at_least)
                 if cost is not None:
                     costs[track.track_id, index] = cost
-        matches = _assign(costs)
-        ambiguous = _ambiguous(matches, costs)
-        return {t: i for t, i in matches.items() if t not in ambiguous}, ambiguous
+                claim = claim_cost(track.face.box, speed, face.box, dt)
+                if claim is not None:
+                    claims[track.track_id, index] = claim - track.doubt
+        matches = best_pairs(costs)
+        doubtful = doubtful_tracks(matches, costs, claims)
+        return {t: i for t, i in matches.items() if t not in doubtful}, doubtful
 
     def _drop_shadows(self, seen: Iterable[_Track], time_s: float) -> None:
         """End unseen tracks that coast onto a face that is somebody else's."""
@@ -192,7 +207,7 @@ class FaceTracker:
         """Mark the faces to analyse: by size, with a bonus for those already under analysis."""
 
         def rank(track: _Track) -> tuple[float, float]:
-            side = max(1.0, _side(track.face.box))
+            side = max(1.0, side_px(track.face.box))
             bonus = _STAY_BONUS if track.chosen else 0.0
             return -(2 * math.log(side) + bonus), track.first_seen_s
 
@@ -204,75 +219,3 @@ class FaceTracker:
         self._tracks = {track.track_id: track for track in (*confirmed, *rest)}
         visible = sum(track.last_seen_s == time_s for track in confirmed[self._max_faces :])
         self.skipped = visible
-
-
-def _side(box: Box) -> float:
-    return math.sqrt(max(1.0, width(box)) * max(1.0, height(box)))
-
-
-def _cost(expected: Box, box: Box, dt_s: float, iou_at_least: float) -> float | None:
-    """Distance in sides plus change of size in e-folds; None if it cannot be the same face."""
-    side_a, side_b = _side(expected), _side(box)
-    (x0, y0), (x1, y1) = center(expected), center(box)
-    distance = math.hypot(x1 - x0, y1 - y0) / max(side_a, side_b)
-    if distance > 1.5:
-        return None
-    growth = abs(math.log(side_b / side_a))
-    reach = min(1.0, 0.5 + 0.8 * dt_s)
-    near = distance <= reach and growth <= _SIZE_LOG
-    if near or iou(expected, box) >= iou_at_least:
-        return distance + growth
-    return None
-
-
-def _assign(costs: dict[tuple[TrackId, int], float]) -> dict[TrackId, int]:
-    """Cheapest first, each track and face once, then the swaps of two that pay."""
-    matches: dict[TrackId, int] = {}
-    taken: set[int] = set()
-    for track_id, index in sorted(costs, key=costs.__getitem__):
-        if track_id not in matches and index not in taken:
-            matches[track_id] = index
-            taken.add(index)
-    ids = list(matches)
-    for position, a in enumerate(ids):
-        for b in ids[position + 1 :]:
-            if _swap_gain(matches, costs, a, b) > 0:
-                matches[a], matches[b] = matches[b], matches[a]
-    return matches
-
-
-def _swap_gain(
-    matches: dict[TrackId, int], costs: dict[tuple[TrackId, int], float], a: TrackId, b: TrackId
-) -> float:
-    """What exchanging the faces of two tracks would save; -inf where it is impossible."""
-    swapped = costs.get((a, matches[b])), costs.get((b, matches[a]))
-    if swapped[0] is None or swapped[1] is None:
-        return -math.inf
-    return costs[a, matches[a]] + costs[b, matches[b]] - swapped[0] - swapped[1]
-
-
-def _ambiguous(
-    matches: dict[TrackId, int], costs: dict[tuple[TrackId, int], float]
-) -> set[TrackId]:
-    """Tracks whose match a rival could claim almost as well."""
-    doubtful: set[TrackId] = set()
-    owner = {index: track_id for track_id, index in matches.items()}
-    for (rival, index), cost in costs.items():
-        holder = owner.get(index)
-        if holder is None or holder == rival:
-            continue
-        if rival not in matches:
-            if cost - costs[holder, index] < _CLEARLY_BETTER:
-                doubtful |= {holder, rival}
-        elif _swap_gain(matches, costs, holder, rival) > -_CLEARLY_BETTER:
-            doubtful |= {holder, rival}
-    return doubtful
-
-
-def _without_duplicates(faces: Sequence[Face]) -> list[Face]:
-    """The faces, best first, without second boxes on one face."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.score_prob):
-        if all(iou(face.box, other.box) < _DUPLICATE_IOU for other in kept):
-            kept.append(face)
-    return kept
