@@ -17,10 +17,21 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.alert import AlertSettings
+from pipeline.analyzer import AnalyzerSettings
+from pipeline.fuse import FuseSettings
+from pipeline.load import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, DEFAULT_LANDMARKER
+from pipeline.quality import QualityLimits
+from stream_server.analyst import AnalystSettings
+from stream_server.backoff import BackoffSettings
 from stream_server.plugins import parse_config
 from stream_server.redact import register_secret
+from stream_server.runner import RunnerSettings
 from stream_server.specs import StreamSpec
+from stream_server.watchdog import StallSettings
 
+_ANALYZER = AnalyzerSettings()
+"""The core's own defaults are ours."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
@@ -73,46 +84,86 @@ class ModelsSettings(Section):
 
     directory: Path | None = None
     """None: the models that come with the package."""
-    detector: str = "yunet"
-    landmarker: str | None = None
-    """None: the one that measured best."""
-    classifier: str = "fakewatch-fast"
+    detector: str = DEFAULT_DETECTOR
+    landmarker: str = DEFAULT_LANDMARKER
+    classifier: str = DEFAULT_CLASSIFIER
     device: Annotated[str, Field(pattern="^(auto|cpu|cuda)$")] = "auto"
     canary_every_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """How often the classifier is tried on a known picture; ready means it lately passed."""
 
 
 class AlertSection(Section):
-    """When signs of manipulation become an alert, and when it ends."""
+    """When signs of manipulation become an alert, and when it ends; see pipeline/alert.py."""
 
-    tau_s: Seconds = 1.0
-    hold_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
-    release_s: Annotated[float, Field(ge=0, le=3600)] = 8.0
-    cooldown_s: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    tau_s: Seconds = _ANALYZER.alert.tau_s
+    hold_s: Annotated[float, Field(ge=0, le=3600)] = _ANALYZER.alert.hold_s
+    release_s: Annotated[float, Field(ge=0, le=3600)] = _ANALYZER.alert.release_s
+    cooldown_s: Annotated[float, Field(ge=0, le=86400)] = _ANALYZER.alert.cooldown_s
+    missing_s: Seconds = _ANALYZER.alert.missing_s
+    update_every_s: Seconds = _ANALYZER.alert.update_every_s
+    update_rise_prob: Share = _ANALYZER.alert.update_rise_prob
+
+
+class QualitySection(Section):
+    """What a face must offer before it is judged; see pipeline/quality.py."""
+
+    side_px: Annotated[float, Field(ge=1, le=4096)] = _ANALYZER.quality.side_px
+    blur: Annotated[float, Field(ge=0, le=1e6)] = _ANALYZER.quality.blur
+    dark: Share = _ANALYZER.quality.dark
+    bright: Share = _ANALYZER.quality.bright
+    clipped_share: Share = _ANALYZER.quality.clipped_share
+    yaw_deg: Annotated[float, Field(ge=0, le=90)] = _ANALYZER.quality.yaw_deg
 
 
 class AnalyzerSection(Section):
-    """How often each stage looks, in seconds of media time."""
+    """How often each stage looks, in seconds of media time; see pipeline/analyzer.py."""
 
-    detect_every_s: Annotated[float, Field(gt=0, le=60)] = 0.5
-    classify_every_s: Annotated[float, Field(gt=0, le=60)] = 0.25
-    window_s: Annotated[float, Field(ge=0.5, le=120)] = 4.0
-    window_min_samples: Annotated[int, Field(ge=1, le=1000)] = 8
-    max_faces: Annotated[int, Field(ge=1, le=100)] = 10
-    lost_after_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    detect_every_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.detect_every_s
+    classify_every_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.classify_every_s
+    window_s: Annotated[float, Field(ge=0.5, le=120)] = _ANALYZER.window_s
+    window_min_samples: Annotated[int, Field(ge=1, le=1000)] = _ANALYZER.window_min_samples
+    max_faces: Annotated[int, Field(ge=1, le=100)] = _ANALYZER.max_faces
+    lost_after_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.lost_after_s
+    prior_prob: Annotated[float, Field(gt=0, lt=1)] = _ANALYZER.fuse.prior_prob
     alert: AlertSection = AlertSection()
+    quality: QualitySection = QualitySection()
+
+    def as_analyzer_settings(self) -> AnalyzerSettings:
+        """Give the core its own type."""
+        cadences = self.model_dump(exclude={"alert", "quality", "prior_prob"})
+        return AnalyzerSettings(
+            **cadences,
+            quality=QualityLimits(**self.quality.model_dump()),
+            fuse=FuseSettings(prior_prob=self.prior_prob),
+            alert=AlertSettings(**self.alert.model_dump()),
+        )
 
 
 class RunnerSection(Section):
-    """How a live stream is kept alive and fresh."""
+    """How a live stream is kept alive and fresh; see stream_server/runner.py."""
 
     age_budget_s: Annotated[float, Field(gt=0, le=60)] = 0.4
-    stall_after_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    """An older frame is dropped, not judged."""
     frozen_after_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    stall_after_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     retry_min_s: Annotated[float, Field(gt=0, le=3600)] = 1.0
     retry_max_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
     auth_retry_min_s: Annotated[float, Field(gt=0, le=86400)] = 60.0
     auth_retry_max_s: Annotated[float, Field(gt=0, le=86400)] = 900.0
+
+    def as_runner_settings(self, provider: str) -> RunnerSettings:
+        """Give the runner its own type."""
+        return RunnerSettings(
+            AnalystSettings(age_budget_s=self.age_budget_s, frozen_after_s=self.frozen_after_s),
+            StallSettings(after_s=self.stall_after_s),
+            BackoffSettings(
+                shortest_s=self.retry_min_s,
+                longest_s=self.retry_max_s,
+                auth_shortest_s=self.auth_retry_min_s,
+                auth_longest_s=self.auth_retry_max_s,
+            ),
+            provider,
+        )
 
 
 class IceServerSettings(Section):

@@ -1,1 +1,31 @@
-"""Where alerts go: one file a type."""
+"""Where alerts go: one file a type, and the seam that they share."""
+
+from typing import Protocol
+
+from pipeline.errors import SinkError
+from stream_server.live import LiveAlert
+
+
+class Sink(Protocol):
+    """Takes alerts. Time-out, retry, order and isolation are done for it.
+
+    The same event may come twice (a crash between sending and noting it): its alert's id and its
+    `seq` tell the receiver.
+    """
+
+    async def send(self, event: LiveAlert) -> None:
+        """Hand one event over.
+
+        Raises:
+            SinkGone: it will never be taken; do not try again.
+            SinkError: not now; it is tried again later.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what is held; called once."""
+        ...
+
+
+class SinkGone(SinkError):  # noqa: N818 - it is no fault
+    """The receiver has said that it wants no more of these."""

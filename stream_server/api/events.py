@@ -1,0 +1,60 @@
+"""Alerts as server-sent events, with replay of what a client missed."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.responses import StreamingResponse
+
+from stream_server.live import LiveAlert, Subscription, to_json
+from stream_server.wiring import Wired, Wiring
+
+router = APIRouter(tags=["live"])
+
+RETRY_MS = 3000
+HEARTBEAT_S = 15.0
+
+
+@router.get("/api/events", response_class=StreamingResponse)
+async def events(
+    wiring: Wired, last_event_id: Annotated[int | None, Header(ge=0)] = None
+) -> StreamingResponse:
+    """Every change of an alert, as it happens; `Last-Event-ID` brings what was missed first."""
+    start = wiring.alerts.last_seq if last_event_id is None else last_event_id
+    return StreamingResponse(
+        _stream(wiring, start),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(wiring: Wiring, after_seq: int) -> AsyncIterator[str]:
+    """Read from the book, woken by the hub: what a slow client missed waits there."""
+    clients = wiring.metrics.clients.labels("sse")
+    with contextlib.closing(wiring.hub.subscribe()) as wakes:
+        clients.inc()
+        try:
+            yield f"retry: {RETRY_MS}\n\n"
+            while not wiring.hub.closed:
+                missed = await asyncio.to_thread(wiring.alerts.since, after_seq)
+                for event in missed:
+                    after_seq = event.seq
+                    yield f"id: {event.seq}\nevent: alert\ndata: {to_json(event)}\n\n"
+                if not missed and not await _woken(wakes):
+                    yield ": still here\n\n"
+        finally:
+            clients.dec()
+
+
+async def _woken(wakes: Subscription) -> bool:
+    """Wait for the next alert; False after the heartbeat's interval."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_S):
+            async for event in wakes:
+                if isinstance(event, LiveAlert):
+                    return True
+    except TimeoutError:
+        return False
+    return True

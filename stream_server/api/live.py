@@ -1,0 +1,73 @@
+"""Live results over a WebSocket: the newest analysis of each stream, statuses, every alert."""
+
+import asyncio
+import contextlib
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pipeline.types import StreamId
+from stream_server.live import LiveAlert, LiveStatus, Subscription, to_json
+from stream_server.wiring import Wired, Wiring
+
+router = APIRouter(tags=["live"])
+
+SEND_S = 2.0
+"""A client that takes longer for one message is closed: 1013, try again later."""
+_CLOSE_S = 10.0
+SLOW, GOING_DOWN = 1013, 1012
+
+
+@router.websocket("/api/live")
+async def live(websocket: WebSocket, wiring: Wired, stream: StreamId | None = None) -> None:
+    """Send events of one stream, or of all; begins with the statuses and the open alerts.
+
+    Messages are the JSON documents of `LiveAnalysis`, `LiveStatus` and `LiveAlert`. A client that
+    is slow gets the newest analysis only; one that stops reading is closed with 1013.
+    """
+    await websocket.accept()
+    clients = wiring.metrics.clients.labels("ws")
+    with contextlib.closing(wiring.hub.subscribe(stream)) as events:
+        clients.inc()
+        reader = asyncio.create_task(_read(websocket, events))
+        try:
+            await _greet(websocket, wiring, stream)
+            async for event in events:
+                await asyncio.wait_for(websocket.send_text(to_json(event)), SEND_S)
+        except TimeoutError:
+            events.overflowed = True
+        except WebSocketDisconnect:
+            return
+        finally:
+            reader.cancel()
+            clients.dec()
+        await _close(websocket, wiring, events)
+
+
+async def _greet(websocket: WebSocket, wiring: Wiring, stream: StreamId | None) -> None:
+    """Tell what is the case already."""
+    for view in wiring.streams.views():
+        if stream in (None, view.id):
+            status = to_json(LiveStatus(view.id, view.status))
+            await asyncio.wait_for(websocket.send_text(status), SEND_S)
+    for alert in wiring.alerts.open_alerts():
+        if stream in (None, alert.stream_id):
+            event = to_json(LiveAlert(wiring.alerts.last_seq, alert))
+            await asyncio.wait_for(websocket.send_text(event), SEND_S)
+
+
+async def _read(websocket: WebSocket, events: Subscription) -> None:
+    """Notice that the client left; whatever it sends is ignored."""
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await websocket.receive_text()
+    events.close()
+
+
+async def _close(websocket: WebSocket, wiring: Wiring, events: Subscription) -> None:
+    if events.overflowed:
+        wiring.metrics.dropped.inc()
+    code = SLOW if events.overflowed else GOING_DOWN
+    # A peer that does not read cannot be told either: after a while the socket is just closed.
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
+        await asyncio.wait_for(websocket.close(code), _CLOSE_S)

@@ -1,0 +1,142 @@
+"""Whether the service can do its work: the classifier's canary, the database, the way down."""
+
+import asyncio
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from pipeline.errors import FakewatchError
+from pipeline.interfaces import Classifier
+from pipeline.types import Image
+from stream_server.metrics import Metrics
+from stream_server.store import Store
+
+log = structlog.get_logger("fakewatch.health")
+
+_STALE_FACTOR = 4.0
+"""So many missed canaries, and the service is not ready."""
+_TOLERATED_PROB = 0.02
+"""Rounding may make so much of a difference between two answers to the same picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of being ready."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The conditions of being ready, and what works less well without making it unready."""
+
+    ready: bool
+    checks: tuple[Check, ...]
+    degraded: tuple[str, ...]
+
+
+class Canary:
+    """Asks the classifier about a known picture, again and again: does it still answer as ever?"""
+
+    def __init__(self, classifier: Classifier, metrics: Metrics, every_s: float) -> None:
+        self._classifier = classifier
+        self._metrics = metrics
+        self._every_s = every_s
+        self._picture = _test_picture(classifier)
+        self._expected_prob: float | None = None
+        self._passed_s: float | None = None
+        self._trouble = "it has not been asked yet"
+
+    async def run(self) -> None:
+        """Ask now and every `every_s` seconds, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await asyncio.to_thread(self.ask)
+            except TimeoutError:
+                self._trouble = "it did not answer in time"
+            await asyncio.sleep(self._every_s)
+
+    def ask(self) -> None:
+        """Ask once."""
+        trouble = self._judge()
+        if trouble is not None:
+            log.error("canary_failed", reason=trouble)
+            self._trouble = trouble
+            return
+        self._passed_s = time.monotonic()
+        self._metrics.canary_success.set_to_current_time()
+
+    def check(self) -> Check:
+        """Say whether it lately passed."""
+        age_s = None if self._passed_s is None else time.monotonic() - self._passed_s
+        if age_s is None or age_s > _STALE_FACTOR * self._every_s:
+            return Check(
+                "canary", ok=False, detail=f"The classifier is not trusted: {self._trouble}."
+            )
+        return Check("canary", ok=True, detail=f"The classifier answered well {age_s:.0f} s ago.")
+
+    def _judge(self) -> str | None:
+        try:
+            score = self._classifier([self._picture])[0]
+        except FakewatchError as error:
+            return str(error).rstrip(".")
+        if score is None:
+            return "its answer is no finite number"
+        if self._expected_prob is None:
+            self._expected_prob = score.fake_prob
+        if abs(score.fake_prob - self._expected_prob) > _TOLERATED_PROB:
+            return "it answers otherwise than at the start"
+        return None
+
+
+class Health:
+    """Everything that is known about being ready; reading it costs nothing."""
+
+    def __init__(self, canary: Canary, store: Store, metrics: Metrics, directory: Path) -> None:
+        self.draining = False
+        self._canary = canary
+        self._store = store
+        self._metrics = metrics
+        self._directory = directory
+        metrics.ready.set_function(lambda: float(self.report().ready))
+
+    def report(self) -> Report:
+        """Judge now."""
+        problem = self._store.problem
+        checks = (
+            Check("models", ok=True, detail="All models are loaded and warm."),
+            self._canary.check(),
+            Check("database", ok=problem is None, detail=problem or "The database can be written."),
+            Check("accepting", not self.draining, "Going down." if self.draining else "Open."),
+        )
+        degraded = []
+        if self._store.error is not None:
+            degraded.append(f"Alerts wait in memory, the disk refuses them: {self._store.error}.")
+        if self._store.moved_aside is not None:
+            degraded.append(f"A damaged database was moved to {self._store.moved_aside}.")
+        return Report(all(check.ok for check in checks), checks, tuple(degraded))
+
+    def measure_disk(self) -> None:
+        """Note the free space where we store."""
+        place = self._directory
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        self._metrics.disk_free.set(shutil.disk_usage(place).free)
+
+
+def _test_picture(classifier: Classifier) -> Image:
+    """Make a smooth picture with some grain, the same in every run."""
+    rule = classifier.card.crop
+    side = rule.size_px if rule else 224
+    rows, columns = np.mgrid[0:side, 0:side] / side
+    channels = [np.sin(5 * rows), np.cos(4 * columns), np.sin(3 * (rows + columns))]
+    smooth = 128 + 80 * np.stack(channels, axis=-1)
+    grain = np.random.default_rng(7).normal(0, 6, (side, side, 3))
+    return np.clip(smooth + grain, 0, 255).astype(np.uint8)
