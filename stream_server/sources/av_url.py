@@ -128,6 +128,11 @@ class AvSource:
         """Bytes of video received so far."""
         return self._decoder.bytes_in if self._decoder else 0
 
+    @property
+    def may_be_silent(self) -> bool:
+        """Whether minutes without a frame are no fault."""
+        return self._config.expected_fps == "sparse"
+
     def close(self) -> None:
         """Let `frames` end at its next packet, or when its read times out."""
         # FFmpeg must not be closed under a thread that reads; the reader closes it.
