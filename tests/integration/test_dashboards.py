@@ -1,0 +1,71 @@
+"""Every panel shows something: its queries return numbers from a service that really ran."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.monitored import (
+    a_stream,
+    running_prometheus,
+    running_service,
+    shipped_configuration,
+)
+from tests.needs import find_free_port, need, wait_until
+
+BOARDS = Path(__file__).parents[2] / "deploy/grafana/dashboards"
+TOKEN = "a-token-long-enough-for-tests"
+RATE_INTERVAL = "20s"
+"""Grafana would put at least four scrape intervals here."""
+
+
+def _queries():
+    for path in sorted(BOARDS.glob("*.json")):
+        board = json.loads(path.read_text())
+        variables = {v["name"]: v for v in board["templating"]["list"]}
+        stream = ".*" if variables["stream"]["multi"] else "door"
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                expression = target["expr"].replace("$stream", stream)
+                expression = expression.replace("$__rate_interval", RATE_INTERVAL)
+                name = f"{board['title']}: {panel['title']} {target['refId']}"
+                yield pytest.param(expression, id=name)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory):
+    """A Prometheus that has seen a face, an alert, its delivery and a missing camera."""
+    need("prometheus")
+    folder = tmp_path_factory.mktemp("dashboards")
+    (folder / "token").write_text(TOKEN)
+    settings = (
+        "[analyzer.alert]\nhold_s = 0.5\n"
+        + a_stream("door", type="synthetic", width=320, height=240, fps=15)
+        + a_stream("gone", type="av", url=f"rtsp://127.0.0.1:{find_free_port()}/nothing")
+    )
+    environment = {"FAKEWATCH_AUTH__TOKEN_FILE": str(folder / "token")}
+    with (
+        running_service(folder, settings, environment) as address,
+        running_prometheus(folder, shipped_configuration(address, folder / "token")) as prometheus,
+    ):
+        wait_until(lambda: any(prometheus.values("up")), 30, "a scrape that succeeds")
+        told = "sum(increase(fakewatch_deliveries_total[5m]))"
+        wait_until(lambda: any(prometheus.values(told)), 60, "an alert and its delivery")
+        yield prometheus
+
+
+@pytest.mark.parametrize("expression", _queries())
+def test_a_panel_shows_numbers(prometheus, expression):
+    wait_until(lambda: prometheus.values(expression), 20, f"numbers from {expression}")
+
+
+def test_the_stream_chooser_lists_the_streams(prometheus):
+    streams = wait_until(lambda: prometheus.get("label/stream/values"), 20, "stream labels")
+    assert {"door", "gone"} <= set(streams)
+
+
+def test_a_running_stream_and_a_missing_camera_are_told_apart(prometheus):
+    def state(stream):
+        return prometheus.values(f'fakewatch_stream_up{{stream="{stream}"}}')
+
+    wait_until(lambda: (state("door"), state("gone")) == ([1.0], [0.0]), 20, "their states")
