@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from pipeline.analyzer import AnalyzerSettings
 from pipeline.draw import draw_analysis
-from pipeline.errors import FakewatchError, MediaError, ModelError, SettingsError
+from pipeline.errors import FakewatchError, ModelError, SettingsError
 from pipeline.load import Models, load_models
 from pipeline.media_file import open_media
 from pipeline.onnx_session import Device
@@ -119,7 +119,7 @@ def _analyze_one(
     with ExitStack() as stack:
         media = stack.enter_context(open_media(source, analyse_fps=args.fps))
         bar = stack.enter_context(_progress_bar(console))
-        task = bar.add_task(Path(source).name, total=media.duration_s)
+        task = bar.add_task(_stem(source), total=media.duration_s, state="")
         watchers = file_analysis.Watchers(
             progress=lambda step: _advance(bar, task, step),
             frame=_annotator(args.output, source, media.kind, stack),
@@ -146,17 +146,16 @@ def _advance(bar: Progress, task: TaskID, step: file_analysis.Progress) -> None:
     bar.update(task, completed=step.done_s, state=step.worst.value)
 
 
-def _annotator(output: Path | None, source: str, kind: str, stack: ExitStack):  # type: ignore[no-untyped-def]
+def _annotator(
+    output: Path | None, source: str, kind: str, stack: ExitStack
+) -> Callable[[Frame, Analysis], None]:
     """Who draws: nobody, a picture writer or a clip writer."""
     if output is None:
         return lambda _frame, _analysis: None
     stem = _stem(source)
     if kind == "image":
-
-        def draw(frame: Frame, analysis: Analysis) -> None:
-            write_picture(output / f"{stem}.annotated.jpg", draw_analysis(frame.image, analysis))
-
-        return draw
+        path = output / f"{stem}.annotated.jpg"
+        return lambda frame, analysis: write_picture(path, draw_analysis(frame.image, analysis))
     return stack.enter_context(AnnotatedClip(output / f"{stem}.annotated.mp4")).add
 
 
@@ -182,6 +181,3 @@ def _code(report: FileReport, fail_on: str | None) -> int:
     if fail_on is not None and state in met[fail_on]:
         return EXIT_ALERT
     return EXIT_NOT_JUDGED if state is State.INSUFFICIENT else 0
-
-
-__all__ = ["EXIT_START", "MediaError", "add_parser", "run"]
