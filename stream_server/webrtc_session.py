@@ -47,12 +47,16 @@ class Answer:
 class Session:
     """One sender of video, over one peer connection after the other."""
 
-    def __init__(self, stream_id: StreamId, name: str, address: str, token: str) -> None:
+    def __init__(
+        self, stream_id: StreamId, name: str, address: str, token: str, *, published: bool
+    ) -> None:
         self.stream_id = stream_id
         self.name = name
         self.address = address
         self.token = token
         self.source = TrackSource(stream_id)
+        self.published = published
+        """By WHIP, for all who use this service; else it is somebody's own camera or window."""
         self.peer: WebRtcPeer | None = None
         self.started_s = time.monotonic()
         self.heartbeat_s: float | None = None

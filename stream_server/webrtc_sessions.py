@@ -83,6 +83,16 @@ class WebRtcSessions:
             raise
         return Answer(sdp, session.stream_id, session.token)
 
+    def owns(self, stream_id: StreamId, token: str) -> bool:
+        """Tell whether this token was given to that session."""
+        session = self._sessions.get(stream_id)
+        return session is not None and _same(session.token, token)
+
+    def is_private(self, stream_id: StreamId) -> bool:
+        """Tell whether this stream is the camera or window of somebody's page."""
+        session = self._sessions.get(stream_id)
+        return session is not None and not session.published
+
     async def close(self, stream_id: StreamId, reason: str) -> bool:
         """End a session and its stream; False when there is none."""
         session = self._sessions.pop(stream_id, None)
@@ -111,11 +121,10 @@ class WebRtcSessions:
             )
 
     def _resumed(self, offer: Offer) -> Session | None:
-        token = (offer.resume_token or "").encode()
-        for session in self._sessions.values():
-            if token and secrets.compare_digest(session.token.encode(), token):
-                return session
-        return None
+        token = offer.resume_token
+        if not token:
+            return None
+        return next((s for s in self._sessions.values() if _same(s.token, token)), None)
 
     def _admit(self, offer: Offer) -> Session:
         """Take a place at once, before anything is waited for: two offers cannot share the last."""
@@ -128,7 +137,8 @@ class WebRtcSessions:
         stream_id, token = self._identity(offer)
         if stream_id in self._sessions:
             raise OfferError(409, "taken", "Somebody else publishes under this name already.")
-        session = Session(stream_id, offer.name, offer.address, token)
+        published = offer.stream_id is not None
+        session = Session(stream_id, offer.name, offer.address, token, published=published)
         self._sessions[stream_id] = session
         return session
 
@@ -170,6 +180,10 @@ class WebRtcSessions:
             finally:
                 teller.cancel()
         await self.close(session.stream_id, reason or "page_slow")
+
+
+def _same(token: str, given: str) -> bool:
+    return secrets.compare_digest(token.encode(), given.encode())
 
 
 async def _close(peer: WebRtcPeer | None) -> None:

@@ -83,6 +83,9 @@ class TrackSource:
     windows of the analysis are kept.
     """
 
+    may_be_silent = True
+    """The session, not the stream's watchdog, decides when a silent sender has left."""
+
     def __init__(
         self,
         stream_id: StreamId,

@@ -1,0 +1,144 @@
+/** Wires the page together: what was clicked, what the service says, what is shown. */
+
+import { Book } from "./book.js";
+import "./elements/alerts.js";
+import "./elements/camera_form.js";
+import "./elements/faces.js";
+import "./elements/header.js";
+import "./elements/stage.js";
+import "./elements/start.js";
+import "./elements/stream_bar.js";
+import "./elements/streams.js";
+import "./elements/token_form.js";
+import "./elements/toolbar.js";
+import { LiveSocket } from "./live.js";
+import { OwnVideo } from "./own_video.js";
+import { Preview } from "./preview.js";
+import { askFor, get, remove } from "./service.js";
+import { setText } from "./dom.js";
+
+const LIST_EVERY_MS = 2500;
+const KINDS = { configured: "camera", added: "camera", webrtc: "publisher" };
+
+const $ = (selector) => document.querySelector(selector);
+const book = new Book();
+const own = new OwnVideo(book);
+const stage = $("fw-stage");
+const preview = new Preview(book, stage);
+let camera = null; // live events of the selected camera
+let trouble = { text: "", help: false, retryAtMs: null };
+
+function notice(text) {
+  setText($("#notice-text"), text);
+  $("#notice").hidden = !text;
+}
+
+async function start(what) {
+  notice("");
+  if (what === "camera") {
+    $("fw-camera-form").show();
+    return;
+  }
+  try {
+    await own.start(what);
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+function show() {
+  const stream = book.stream;
+  const link = stream && stream.id === book.own ? own.link : null;
+  $("#start").hidden = Boolean(stream || own.link);
+  $("#live").hidden = $("#faces").hidden = !stream && !own.link;
+  $("#columns").classList.toggle("live", !$("#live").hidden);
+  stage.showLink(link ?? (stream ? null : own.link));
+  $("fw-stream-bar").link = link;
+  $("fw-toolbar").show(stream?.name ?? own.link?.name ?? "", link ?? (stream ? null : own.link), own.choice);
+  camera?.stop();
+  camera = stream && !link ? follow(stream.id) : null;
+  preview.show(camera ? stream.id : null);
+  tellTrouble();
+}
+
+function follow(streamId) {
+  const socket = new LiveSocket(streamId);
+  socket.addEventListener("event", ({ detail }) => book.take(detail));
+  socket.addEventListener("state", ({ detail }) => {
+    trouble = { text: detail.open ? "" : "The service does not answer.", help: false, retryAtMs: detail.retryAtMs };
+  });
+  return socket;
+}
+
+function tellTrouble() {
+  const waitS = trouble.retryAtMs ? Math.max(0, Math.ceil((trouble.retryAtMs - performance.now()) / 1000)) : 0;
+  stage.say(trouble.text && (waitS ? `${trouble.text} Trying again in ${waitS} s.` : trouble.text));
+  $("#unreachable").hidden = !trouble.help;
+}
+
+async function refresh() {
+  try {
+    const views = await get("api/streams");
+    book.setStreams(views.map((view) => ({ ...view, kind: view.id === book.own ? own.link?.kind : KINDS[view.kind] })));
+  } catch (error) {
+    if (!book.streamsLoaded) notice(error.message);
+  }
+}
+
+async function load() {
+  askFor.signIn = () => $("fw-token-form").ask();
+  try {
+    book.setInfo(await get("api/info"));
+    book.setAlerts(await get("api/alerts"));
+  } catch (error) {
+    notice(error.message);
+  }
+  await refresh();
+  new EventSource("api/events").addEventListener("alert", ({ data }) => book.take(JSON.parse(data)));
+  setInterval(() => document.hidden || refresh(), LIST_EVERY_MS);
+  setInterval(tellTrouble, 500);
+}
+
+function wire() {
+  for (const element of document.querySelectorAll("[data-book]")) element.book = book;
+  $("fw-start").addEventListener("start", ({ detail }) => start(detail));
+  $("fw-toolbar").addEventListener("start", ({ detail }) => start(detail));
+  $("fw-toolbar").addEventListener("stop", () => own.stop());
+  $("fw-toolbar").addEventListener("pick", ({ detail }) => own.pick(detail).catch((error) => notice(error.message)));
+  $("fw-streams").addEventListener("add", () => start("camera"));
+  $("fw-streams").addEventListener("remove", ({ detail }) => removeStream(detail));
+  $("fw-alerts").addEventListener("failed", ({ detail }) => notice(detail));
+  $("fw-alert-banner").onacknowledge = (alert) => $("fw-alerts").tell(alert, "acknowledge");
+  $("fw-camera-form").addEventListener("added", ({ detail }) => {
+    book.addStream({ ...detail, kind: "camera" });
+    book.select(detail.id);
+    refresh();
+  });
+  $("#notice-close").addEventListener("click", () => notice(""));
+  book.addEventListener("select", show);
+  own.addEventListener("change", show);
+  own.addEventListener("trouble", ({ detail }) => {
+    trouble = detail;
+    tellTrouble();
+    if (detail.text && !own.link) notice(detail.text);
+  });
+}
+
+async function removeStream(id) {
+  if (id === book.own) {
+    own.stop();
+    return;
+  }
+  try {
+    const webrtc = book.streams.get(id)?.kind === "publisher";
+    await remove(webrtc ? `webrtc/${id}` : `api/streams/${id}`);
+    book.removeStream(id);
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+wire();
+load();
+// For a look from the console, and for tests.
+window.fakewatch = { book, own, stage };
