@@ -95,7 +95,10 @@ class StreamAnalyzer:
         self._tracker = FaceTracker(
             max_faces=self._settings.max_faces, lost_after_s=self._settings.lost_after_s
         )
-        self._epoch: int | None = None
+        self._place: tuple[int, tuple[int, ...]] | None = None
+        """Epoch and picture size for which all that is remembered holds."""
+        self._people: dict[TrackId, Person] = {}
+        self._last_s = 0.0
         self._forget()
 
     def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
@@ -133,18 +136,16 @@ class StreamAnalyzer:
         self._stopwatch.start()
         changes: list[AlertChange] = []
         place = (frame.epoch, frame.image.shape)
-        if self._epoch is not None and place != (self._epoch, self._shape):
+        if self._place not in (None, place):
             changes.extend(self.finish())
-        self._epoch, self._shape = place
+        self._place = place
         self._last_s = frame.time_s
         return changes
 
     def _forget(self) -> None:
         self._tracker.forget()
-        self._people: dict[TrackId, Person] = {}
-        self._shape: tuple[int, ...] = ()
+        self._people.clear()
         self._detect_at_s = float("-inf")
-        self._last_s = 0.0
         self._shed_faces = 0
 
     def _find_faces(self, frame: Frame, shed: int) -> list[TrackedFace]:

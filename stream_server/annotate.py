@@ -6,6 +6,7 @@ from types import TracebackType
 
 import av
 import cv2
+import numpy as np
 from av.video.stream import VideoStream
 
 from pipeline.draw import draw_analysis
@@ -51,8 +52,8 @@ class AnnotatedClip:
             self._stream.codec_context.time_base = CLOCK
             self._stream.options = {"preset": "veryfast", "crf": "23"}
         if (columns, rows) != (self._stream.width, self._stream.height):
-            resized = cv2.resize(canvas, (self._stream.width, self._stream.height))
-            canvas, columns, rows = resized, self._stream.width, self._stream.height
+            columns, rows = self._stream.width, self._stream.height
+            canvas = np.asarray(cv2.resize(canvas, (columns, rows)), np.uint8)
         picture = av.VideoFrame.from_ndarray(canvas[:rows, :columns], format="bgr24")
         picture.pts = self._last_pts = max(round(frame.time_s / CLOCK), self._last_pts + 1)
         picture.time_base = CLOCK
