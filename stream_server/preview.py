@@ -1,78 +1,77 @@
-"""The newest analysed picture of a stream, kept in memory only, for the page to draw boxes on."""
+"""The newest picture of a stream, for the page: from memory, only while somebody asks."""
 
 import threading
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from pipeline.types import AlertChange, Analysis, Frame
 from stream_server.analyst import AnyAnalyzer
 
-MAX_SIDE_PX = 640
-_JPEG_QUALITY = 75
+_LONGEST_SIDE_PX = 960
+_JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A small JPEG and the frame that it shows."""
+    """A picture of a stream as JPEG."""
 
-    jpeg: bytes
-    epoch: int
-    frame_index: int
     time_s: float
+    """Media time, as the analyses of the stream give it."""
+    jpeg: bytes
 
 
-class PictureShelf:
-    """Holds one frame, the newest that was analysed; encodes it only when somebody looks.
-
-    Nothing is written anywhere, and the frame goes with its stream.
-    """
+class Preview:
+    """Holds the frame that was analysed last; nothing is encoded before it is asked for."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._frame: Frame | None = None
         self._picture: Picture | None = None
 
-    def put(self, frame: Frame) -> None:
-        """Keep this frame instead of the one before; costs nothing."""
+    def see(self, frame: Frame) -> None:
+        """Remember the newest frame; the analyser thread calls this."""
         self._frame = frame
 
+    def forget(self) -> None:
+        """Let go of the picture: the stream is over."""
+        self._frame = self._picture = None
+
     def picture(self) -> Picture | None:
-        """Encode the newest frame, at most `MAX_SIDE_PX` on its longer side; None without one."""
+        """Encode the newest frame, once however many ask; None before the first."""
+        frame = self._frame
+        if frame is None:
+            return None
         with self._lock:
-            frame, last = self._frame, self._picture
-            if frame is None:
-                return None
-            if last is None or (last.epoch, last.frame_index) != (frame.epoch, frame.index):
-                self._picture = _encode(frame)
+            if self._picture is None or self._picture.time_s != frame.time_s:
+                self._picture = Picture(frame.time_s, _encode(frame))
             return self._picture
 
 
-class ShownAnalyzer:
-    """An analyzer that puts each frame it judged on a shelf."""
+class Previewed:
+    """An analyzer whose frames the preview sees."""
 
-    def __init__(self, analyzer: AnyAnalyzer, shelf: PictureShelf) -> None:
+    def __init__(self, analyzer: AnyAnalyzer, preview: Preview) -> None:
         self._analyzer = analyzer
-        self._shelf = shelf
+        self._preview = preview
 
     def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
-        """Judge one frame."""
-        analysis = self._analyzer(frame, shed)
-        self._shelf.put(frame)
-        return analysis
+        """Analyse one frame."""
+        self._preview.see(frame)
+        return self._analyzer(frame, shed)
 
     def finish(self) -> tuple[AlertChange, ...]:
         """Close the open alerts: the stream is over."""
+        self._preview.forget()
         return self._analyzer.finish()
 
 
-def _encode(frame: Frame) -> Picture:
-    height, width = frame.image.shape[:2]
-    scale = min(1.0, MAX_SIDE_PX / max(height, width))
+def _encode(frame: Frame) -> bytes:
     image = frame.image
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return Picture(jpeg.tobytes(), frame.epoch, frame.index, frame.time_s)
+    rows, columns = image.shape[:2]
+    shrink = _LONGEST_SIDE_PX / max(rows, columns)
+    if shrink < 1:
+        size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(image.dtype)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return encoded.tobytes()
