@@ -43,6 +43,20 @@ def test_only_the_rooms_that_may_know_a_heavy_package_import_it():
     assert strays == []
 
 
+def test_the_core_takes_time_and_chance_as_data():
+    """Beyond the contract: no clock, no log, no randomness of its own, also inside functions."""
+    forbidden = {"time", "logging", "random", "queue", "subprocess", "sched", "signal", "ssl"}
+    strays = {short(path): _imports(path) & forbidden for path in files(".py")}
+    core = {name: names for name, names in strays.items() if name.startswith("pipeline/")}
+    assert {name: names for name, names in core.items() if names} == {}
+    now = [
+        short(path)
+        for path in files(".py")
+        if short(path).startswith("pipeline/") and ".now(" in text(path)
+    ]
+    assert now == []
+
+
 def test_a_source_or_sink_knows_no_other():
     strays = []
     for kind in ("sources", "sinks", "detectors", "landmarkers", "classifiers"):
