@@ -3,7 +3,15 @@
 import platform
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.registry import Collector
 
 from pipeline.types import Analysis
@@ -14,6 +22,9 @@ STAGE_BUCKETS_S = (0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0
 OPEN_BUCKETS_S = (0.5, 1, 2, 3, 4, 6, 8, 12, 20, 30, 60)
 LAG_BUCKETS_S = (0.1, 0.5, 1, 5, 30, 300, 1800, 7200, 43200)
 LOOP_BUCKETS_S = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+# They would double the number of series and nobody asks for them.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
