@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline.geometry import center, clip, height, width
 from pipeline.types import Box, Face, Image, Landmarks, Quality
@@ -26,7 +26,11 @@ class QualityLimits:
     side_px: float = 64.0
     """Below this the classifier guesses; 80 px is comfortable, a meeting's tile may have 60."""
     blur: float = 12.0
-    """Least variance of the Laplacian at 112 px."""
+    """Least variance of the Laplacian at 112 px or, if smaller, at its own size.
+
+    616 genuine and swapped faces of the development videos have 23 and more; blurred by 2 % of
+    their side, three quarters fall below.
+    """
     dark: float = 0.12
     bright: float = 0.92
     """Limits of the mean luma, in [0, 1]."""
@@ -87,7 +91,7 @@ def _yaw(
 
 
 def _grey_face(image: Image, box: Box) -> NDArray[np.uint8] | None:
-    """The inner face, grey, 112 px square; None when the box lies outside the frame."""
+    """The inner face, grey, 112 px at most; None when the box lies outside the frame."""
     rows, columns = image.shape[:2]
     x, y = center(box)
     half_x, half_y = width(box) * 0.4, height(box) * 0.4
@@ -101,10 +105,17 @@ def _grey_face(image: Image, box: Box) -> NDArray[np.uint8] | None:
     if right - left < 2 or bottom - top < 2:
         return None
     patch = image[top:bottom, left:right]
-    shrinks = max(patch.shape[:2]) > _BLUR_SIDE_PX
-    size = (_BLUR_SIDE_PX, _BLUR_SIDE_PX)
-    small = cv2.resize(patch, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    longest = max(patch.shape[:2])
+    # Only shrink: enlarging a small face would smooth it and call it blurred.
+    if longest > _BLUR_SIDE_PX:
+        shrink = _BLUR_SIDE_PX / longest
+        size = max(2, round(shrink * (right - left))), max(2, round(shrink * (bottom - top)))
+        return _grey(cv2.resize(patch, size, interpolation=cv2.INTER_AREA))
+    return _grey(patch)
+
+
+def _grey(patch: ArrayLike) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(np.asarray(patch), cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def _clipped_shares(grey: NDArray[np.uint8]) -> tuple[float, float]:
