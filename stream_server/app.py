@@ -104,7 +104,7 @@ def wire(settings: Settings, loaded: Models) -> Wiring:
     book = AlertBook(store, outbox)
     registry = StreamRegistry(settings, measured, hub, book, metrics, store)
     canary = Canary(measured.classifier, metrics, settings.models.canary_every_s)
-    sessions = _sessions(settings, registry, hub)
+    sessions = _sessions(settings, registry, hub, metrics)
     metrics.webrtc_sessions.set_function(lambda: len(sessions))
     return Wiring(
         settings=settings,
@@ -124,7 +124,9 @@ def wire(settings: Settings, loaded: Models) -> Wiring:
     )
 
 
-def _sessions(settings: Settings, registry: StreamRegistry, hub: EventHub) -> WebRtcSessions:
+def _sessions(
+    settings: Settings, registry: StreamRegistry, hub: EventHub, metrics: Metrics
+) -> WebRtcSessions:
     webrtc_settings = settings.webrtc
     servers = (
         IceServer(s.url, s.username, s.credential.get_secret_value() if s.credential else None)
@@ -140,7 +142,9 @@ def _sessions(settings: Settings, registry: StreamRegistry, hub: EventHub) -> We
             max_sessions=webrtc_settings.max_sessions,
             max_sessions_per_address=webrtc_settings.max_sessions,
             heartbeat_timeout_s=webrtc_settings.gone_after_s,
+            analyse_fps=webrtc_settings.analyse_fps,
         ),
+        metrics.webrtc_packets_lost.inc,
     )
 
 

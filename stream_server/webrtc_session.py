@@ -21,6 +21,7 @@ class SessionSettings:
     heartbeat_timeout_s: float = 15.0
     """A page sends a heartbeat every 5 s; one that closed is noticed no earlier otherwise."""
     media_timeout_s: float = 20.0
+    analyse_fps: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ class Session:
     """One sender of video, over one peer connection after the other."""
 
     def __init__(
-        self, stream_id: StreamId, name: str, address: str, token: str, *, published: bool
+        self, source: TrackSource, name: str, address: str, token: str, *, published: bool
     ) -> None:
-        self.stream_id = stream_id
+        self.stream_id: StreamId = source.stream_id
+        self.source = source
         self.name = name
         self.address = address
         self.token = token
-        self.source = TrackSource(stream_id)
         self.published = published
         """By WHIP, for all who use this service; else it is somebody's own camera or window."""
         self.peer: WebRtcPeer | None = None
@@ -95,7 +96,7 @@ class Session:
         now_s = time.monotonic()
         heard_s = self.source.last_frame_s or self.started_s
         if self.source.closed:
-            return "removed"
+            return "too_large" if self.source.too_large else "removed"
         if self.heartbeat_s is not None:
             if now_s - self.heartbeat_s > settings.heartbeat_timeout_s:
                 return "page_gone"

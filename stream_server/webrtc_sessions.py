@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -49,11 +50,14 @@ class WebRtcSessions:
         hub: EventHub,
         peer_settings: PeerSettings,
         settings: SessionSettings,
+        count_lost: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """Make room for sessions; `count_lost` is told how many RTP packets were lost."""
         self._streams = streams
         self._hub = hub
         self._peer_settings = peer_settings
         self._settings = settings
+        self._count_lost = count_lost
         self._rate = OfferRate()
         self._sessions: dict[StreamId, Session] = {}
         self._names: dict[str, tuple[StreamId, float]] = {}
@@ -138,7 +142,8 @@ class WebRtcSessions:
         if stream_id in self._sessions:
             raise OfferError(409, "taken", "Somebody else publishes under this name already.")
         published = offer.stream_id is not None
-        session = Session(stream_id, offer.name, offer.address, token, published=published)
+        source = TrackSource(stream_id, analyse_fps=self._settings.analyse_fps)
+        session = Session(source, offer.name, offer.address, token, published=published)
         self._sessions[stream_id] = session
         return session
 
@@ -165,6 +170,7 @@ class WebRtcSessions:
                 raise OfferError(504, "timeout", message, 5) from error
             raise
         session.peer, before = peer, session.peer
+        session.packets_lost = 0
         await _close(before)
         return answer
 
@@ -175,11 +181,18 @@ class WebRtcSessions:
             try:
                 while (reason := session.overdue(self._settings)) is None and not teller.done():
                     await asyncio.sleep(_WATCH_EVERY_S)
-                    if session.peer is not None:
-                        session.packets_lost = await session.peer.packets_lost()
+                    await self._measure(session)
             finally:
                 teller.cancel()
         await self.close(session.stream_id, reason or "page_slow")
+
+    async def _measure(self, session: Session) -> None:
+        if session.peer is None:
+            return
+        lost = await session.peer.packets_lost()
+        # Late packets count as lost until they arrive: only a new maximum is news.
+        self._count_lost(max(0, lost - session.packets_lost))
+        session.packets_lost = max(lost, session.packets_lost)
 
 
 def _same(token: str, given: str) -> bool:

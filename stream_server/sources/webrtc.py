@@ -99,7 +99,9 @@ class TrackSource:
         self.bytes_in = 0
         self.last_frame_s: float | None = None
         """When the newest frame arrived, by `clock`."""
-        self._stream_id = stream_id
+        self.stream_id = stream_id
+        self.too_large = False
+        """Its pictures were refused."""
         self._step_s = 1.0 / analyse_fps
         self._clock = clock
         self._changed = threading.Condition()
@@ -148,7 +150,8 @@ class TrackSource:
         index = 0
         while (taken := self._take()) is not None:
             picture, time_s = taken
-            if picture.width * picture.height > MAX_PIXELS:
+            self.too_large = picture.width * picture.height > MAX_PIXELS
+            if self.too_large:
                 raise SourceRefused(
                     "too_large",
                     f"Pictures of {picture.width} x {picture.height} px are too large: send at most"
@@ -156,7 +159,7 @@ class TrackSource:
                 )
             image = cast("Image", self._reformatter.reformat(picture, format="bgr24").to_ndarray())
             damaged = bool(picture.is_corrupt)
-            yield Frame(self._stream_id, index, time_s, 0, image, damaged)
+            yield Frame(self.stream_id, index, time_s, 0, image, damaged)
             index += 1
 
     def close(self) -> None:

@@ -31,9 +31,14 @@ export class WebRtcLink extends EventTarget {
     this.stats = { encodeMs: 0, sendMs: 0, rttMs: 0 };
   }
 
-  /** From camera to result, in ms, without the service's own time. */
+  /**
+   * From camera to result, in ms, without the service's own time.
+   *
+   * The receiver knows that a picture is complete when the next one begins: one picture later.
+   */
   get wayMs() {
-    return this.stats.encodeMs + this.stats.sendMs + this.stats.rttMs;
+    const { encodeMs, sendMs, rttMs, fps } = this.stats;
+    return encodeMs + sendMs + rttMs + 1000 / (fps || 30);
   }
 
   /** Connect, and keep connected until `stop`. Throws Refused when the service says no at first. */

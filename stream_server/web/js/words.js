@@ -44,6 +44,7 @@ const SESSION_ENDS = {
   connection_lost: "The connection was lost.",
   media_unread: "The video could not be decoded.",
   page_slow: "This page could not keep up with the results.",
+  too_large: "The pictures are larger than 4096 × 2304, which is more than can be analysed.",
   removed: "The stream was removed.",
   shutdown: "The service is shutting down.",
 };
