@@ -16,7 +16,9 @@ def talking_clip(
     path: Path, seconds: float, *, width: int = 640, height: int = 480, fps: int = 30
 ) -> Path:
     """Write an H.264 clip of one person, with a keyframe a second and no B-frames."""
-    options = {"preset": "veryfast", "crf": "23", "g": str(fps), "bf": "0"}
+    # Headers are repeated in the stream, so that a camera can loop it without touching it.
+    params = f"keyint={fps}:scenecut=0:bframes=0:repeat-headers=1"
+    options = {"preset": "veryfast", "crf": "23", "x264-params": params}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
