@@ -1,0 +1,1 @@
+"""Training, measuring and exporting models; the service never imports this package."""

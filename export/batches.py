@@ -1,0 +1,145 @@
+"""Training batches: fresh pairs of genuine and forged, and labelled pictures balanced by source."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.augment import Look, seen
+from export.codec import CodecSettings, encoded
+from export.crops import CropStore
+from export.pairs import Pair, PairMaker
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Crops with labels; the first `2 * pairs` rows are genuine, forged, genuine, forged, ..."""
+
+    crops: NDArray[np.uint8]
+    """(N, size, size, 3) BGR."""
+    labels: NDArray[np.float32]
+    """(N,): 1 = fake."""
+    pairs: int
+
+
+class AnyMaker:
+    """One of several pair makers, by share."""
+
+    def __init__(self, makers: Sequence[PairMaker], shares: Sequence[float]) -> None:
+        self._makers, self._shares = list(makers), np.array(shares) / sum(shares)
+
+    def make(self, rng: np.random.Generator) -> Pair:
+        """A new pair from one of them."""
+        return self._makers[int(rng.choice(len(self._makers), p=self._shares))].make(rng)
+
+
+class PairPool:
+    """A ring of made pairs; each is used a few times with fresh augmentation."""
+
+    def __init__(self, maker: PairMaker | AnyMaker, size: int, uses: float) -> None:
+        self._maker, self._size, self._uses = maker, size, uses
+        self._pairs: list[Pair] = []
+        self._next = 0
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[Pair]:
+        """`count` pairs; while the pool fills, every one is new."""
+        for _ in range(count):
+            full = len(self._pairs) >= self._size
+            if full and rng.random() > 1 / self._uses:
+                continue
+            made = self._maker.make(rng)
+            if full:
+                self._pairs[self._next] = made
+                self._next = (self._next + 1) % self._size
+            else:
+                self._pairs.append(made)
+        return [self._pairs[int(i)] for i in rng.integers(len(self._pairs), size=count)]
+
+
+class Labelled:
+    """Pictures with known labels, drawn by a weight a source, half genuine and half fake."""
+
+    def __init__(self, store: CropStore, indices: Sequence[int], weights: dict[str, float]) -> None:
+        self._store = store
+        self._rows: dict[tuple[str, int], NDArray[np.int64]] = {}
+        for source in weights:
+            for label in (0, 1):
+                rows = [
+                    index
+                    for index in indices
+                    if store.facts[index]["source"] == source
+                    and store.facts[index]["label"] == label
+                ]
+                self._rows[source, label] = np.array(rows, dtype=np.int64)
+        both = [s for s in weights if all(len(self._rows[s, label]) for label in (0, 1))]
+        if not both:
+            raise ValueError("No source holds both genuine and fake pictures.")
+        self._sources = both
+        self._shares = np.array([weights[source] for source in both])
+        self._shares /= self._shares.sum()
+
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """[genuine, fake] of one source, each with its own augmentation."""
+        source = str(rng.choice(self._sources, p=self._shares))
+        return [self._seen(source, label, size_px, rng) for label in (0, 1)]
+
+    def _seen(
+        self, source: str, label: int, size_px: int, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        crop = self._store[int(rng.choice(self._rows[source, label]))]
+        image = crop.image
+        if rng.random() < 0.15:
+            image = encoded(image, CodecSettings.draw(rng))
+        return seen(image, crop.box, Look.draw(rng), size_px)
+
+
+class Couples:
+    """A genuine and a fake picture of one clip group, so that nothing but the swap differs."""
+
+    def __init__(self, store: CropStore, indices: Sequence[int]) -> None:
+        self._store = store
+        groups: dict[str, tuple[list[int], list[int]]] = {}
+        for index in indices:
+            fact = store.facts[index]
+            groups.setdefault(fact["group"], ([], []))[fact["label"]].append(index)
+        self._groups = [rows for rows in groups.values() if rows[0] and rows[1]]
+        if not self._groups:
+            raise ValueError("No group holds both genuine and fake pictures.")
+
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """[genuine, fake], each with its own augmentation."""
+        rows = self._groups[int(rng.integers(len(self._groups)))]
+        crops = [self._store[int(rng.choice(rows[label]))] for label in (0, 1)]
+        return [seen(crop.image, crop.box, Look.draw(rng), size_px) for crop in crops]
+
+
+class Either:
+    """One of several sources of couples, by share."""
+
+    def __init__(self, sources: Sequence[Labelled | Couples], shares: Sequence[float]) -> None:
+        self._sources, self._shares = list(sources), np.array(shares) / sum(shares)
+
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """[genuine, fake] from one of them."""
+        return self._sources[int(rng.choice(len(self._sources), p=self._shares))].draw(size_px, rng)
+
+
+class Batches:
+    """Draws whole batches."""
+
+    def __init__(self, pool: PairPool, labelled: Labelled | Couples | Either, size_px: int) -> None:
+        self._pool, self._labelled, self._size_px = pool, labelled, size_px
+
+    def draw(self, pairs: int, labelled: int, rng: np.random.Generator) -> Batch:
+        """`pairs` pairs and `labelled` genuine/fake couples."""
+        crops: list[NDArray[np.uint8]] = []
+        for pair in self._pool.draw(pairs, rng):
+            look = Look.draw(rng)
+            crops += [
+                seen(image, pair.box, look, self._size_px) for image in (pair.real, pair.fake)
+            ]
+        for _ in range(labelled):
+            crops += self._labelled.draw(self._size_px, rng)
+        labels = np.tile(np.array([0, 1], np.float32), pairs + labelled)
+        return Batch(np.stack(crops), labels, pairs)
