@@ -1,0 +1,1 @@
+"""Measurements: scripts named after what they measure, results as JSON beside them."""

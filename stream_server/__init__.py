@@ -1,0 +1,1 @@
+"""The service: the outside world of streams, clients, storage and alerts."""
