@@ -19,11 +19,11 @@ class SegmentSettings:
     baseline_share: float = 0.8
     """The open-eye level is this quantile of the last `baseline_s`."""
     warmup_s: float = 2.0
-    before_s: float = 0.6
+    before_s: float = 0.5
     before_share: float = 0.7
     """The level before a dip is this quantile of the last `before_s` up to `fall_s` ago."""
     fall_s: float = 0.1
-    depth: float = 0.28
+    depth: float = 0.24
     """A blink begins when the ratio falls by this share of the open-eye level ..."""
     recovered: float = 0.5
     """... and ends when this share of its depth is made good; its width is taken there."""
