@@ -1,5 +1,6 @@
 """The repository as the house tests see it: what git tracks, or would track."""
 
+import ast
 import functools
 import subprocess
 from pathlib import Path
@@ -37,6 +38,12 @@ def text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """A Python file, parsed once for all tests."""
+    return ast.parse(text(path))
+
+
 def readable() -> list[Path]:
     """The files that people write and read."""
-    return [path for path in files() if b"\0" not in path.open("rb").read(4096)]
+    return [path for path in files() if b"\0" not in path.read_bytes()[:4096]]

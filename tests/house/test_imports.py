@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.house.repository import ROOT, files, short, text
+from tests.house.repository import ROOT, files, short, text, tree
 
 
 def test_the_import_contracts_hold():
@@ -76,7 +76,7 @@ def test_what_may_be_added_knows_no_other_of_its_kind(kind):
 
 def _imports(path):
     found = set()
-    for node in ast.walk(ast.parse(text(path))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -2,7 +2,7 @@
 
 import ast
 
-from tests.house.repository import files, short, text
+from tests.house.repository import files, short, text, tree
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
@@ -18,7 +18,7 @@ def test_no_file_is_longer_than_a_person_wants_to_read():
 def test_no_function_is_longer_than_a_screen():
     long = {}
     for path in files(".py"):
-        for node in ast.walk(ast.parse(text(path))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > MAX_FUNCTION_LINES:
