@@ -1,4 +1,4 @@
-"""Measures blink detection: our rule and the known fixed rules on labelled traces, by frame rate."""
+"""Measures blink detection, ours and the known fixed rules, on labelled traces by frame rate."""
 
 import argparse
 import csv
@@ -28,6 +28,7 @@ PROTOCOL = (
     " constants on three; of the two held out only the totals were seen, at three stages."
 )
 
+SHIPPED = SegmentSettings()
 Times = NDArray[np.float64]
 Span = tuple[float, float]
 Rule = Callable[[Times, Times], list[Span]]
@@ -85,7 +86,7 @@ def sampled(ear: Times, fps: float, phase: int) -> tuple[Times, Times]:
     return picks / SOURCE_FPS, ear[picks]
 
 
-def adaptive(times: Times, ear: Times, settings: SegmentSettings = SegmentSettings()) -> list[Span]:
+def adaptive(times: Times, ear: Times, settings: SegmentSettings = SHIPPED) -> list[Span]:
     """Our rule: `pipeline.blink_events`, fed sample by sample."""
     segmenter = BlinkSegmenter(settings)
     spans: list[Span] = []
