@@ -72,6 +72,8 @@ class StreamHealth:
         with self._lock:
             self._retry_at_s = None
             self._traffic = Traffic()
+            if self._phase is StreamState.STALLED:
+                self._phase = StreamState.RECONNECTING
 
     def received(self, frame: Frame, traffic: Traffic | None, now_s: float) -> None:
         """Note a frame from the source; `traffic` where the source counts for itself."""

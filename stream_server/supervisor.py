@@ -88,6 +88,7 @@ class Supervisor:
     def _connect(self, put: Callable[[Frame], None]) -> SourceError | None:
         """Run one connection to its end; None where the source itself came to its end."""
         self._health.connecting()
+        self._changed()
         self._epoch += 1
         self._connected = self._stalled = False
         try:
@@ -127,6 +128,8 @@ class Supervisor:
         refused = isinstance(error, SourceRefused)
         if refused:
             state = StreamState.REJECTED
+        elif error.code == "stalled" and self._connected:
+            state = StreamState.STALLED
         elif delay_s is None:
             state = StreamState.FAILED
         else:

@@ -43,9 +43,13 @@ class Mount:
         if self.frames:
             source = f'multifilesrc location={self.frames} loop=true caps="{self.caps}"'
         else:
-            source = f"videotestsrc name=source is-live=true ! capsfilter name=size caps={self.caps}"
+            source = (
+                f"videotestsrc name=source is-live=true ! capsfilter name=size caps={self.caps}"
+            )
         factory = GstRtspServer.RTSPMediaFactory()
-        factory.set_launch(f"( {source} ! {self.encoder} ! valve name=valve ! {self.payloader} name=pay0 )")
+        factory.set_launch(
+            f"( {source} ! {self.encoder} ! valve name=valve ! {self.payloader} name=pay0 )"
+        )
         factory.set_shared(True)
         factory.set_latency(0)
         factory.connect("media-configure", self.configure)
@@ -118,7 +122,8 @@ def main():
         return True
 
     GLib.io_add_watch(0, GLib.IO_IN | GLib.IO_HUP, command)
-    print("ready", server.get_bound_port(), flush=True)
+    sys.stdout.write(f"ready {server.get_bound_port()}\n")
+    sys.stdout.flush()
     loop.run()
 
 

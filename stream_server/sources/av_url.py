@@ -33,6 +33,8 @@ _WHITELISTS = {
     "file": "file",
 }
 _SPARSE_WAIT_S = 120.0
+_READ_SHARE = 0.48
+"""FFmpeg gives up after one to two time-outs, as its parser holds the newest picture back."""
 _TLS_PROBE_S = 3.0
 
 _SENTENCES = {
@@ -106,7 +108,7 @@ class AvSource:
         self._pace = Pace()
         sparse = config.expected_fps == "sparse"
         self._open_timeout_s = max(config.open_timeout_s, _SPARSE_WAIT_S * sparse)
-        self._read_timeout_s = max(config.read_timeout_s, _SPARSE_WAIT_S * sparse)
+        self._read_timeout_s = _READ_SHARE * max(config.read_timeout_s, _SPARSE_WAIT_S * sparse)
         self._limits = DecodeLimits(
             max_pixels=max_pixels,
             loss_gap_steps=1.8 if config.transport == "udp" else None,
@@ -208,7 +210,8 @@ class AvSource:
             # FFmpeg's own text shows the address with its password: never chain it.
             code = failure_code(error)
             waited_s = time.monotonic() - started_s
-        if code == "invalid_data" and waited_s > 0.9 * self._config.open_timeout_s:
+        slow = waited_s > 0.9 * self._config.open_timeout_s
+        if slow and code in {"unreachable", "invalid_data"}:
             code = "timeout"  # a server that accepts and never answers
         if code in {"unreachable", "invalid_data"} and self._tls_fails():
             code = "tls_failed"
@@ -262,8 +265,8 @@ def _options(url: MediaUrl, config: Config, read_timeout_s: float) -> dict[str, 
         options["allowed_media_types"] = "video"
         options["max_delay"] = "200000"
     if url.scheme not in _PACED:
-        # Without these, a live stream starts about 0.8 s late.
-        options |= {"fflags": "nobuffer", "analyzeduration": "500000"}
+        # Open fast. Not "nobuffer": it would throw away the first keyframe; see `Backlog`.
+        options |= {"fpsprobesize": "0", "analyzeduration": "500000"}
     if url.scheme in {"http", "https"}:
         options["rw_timeout"] = str(int(read_timeout_s * 1e6))
     return options
