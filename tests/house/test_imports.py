@@ -28,8 +28,8 @@ def test_only_the_rooms_that_may_know_a_heavy_package_import_it():
         "ray": ("stream_server/cluster.py",),
         "dlib": ("pipeline/detectors/dlib_hog.py", "pipeline/landmarkers/dlib68.py"),
         "aiortc": (
-            "stream_server/sources/webrtc.py",
-            "stream_server/api/",
+            "stream_server/webrtc_peer.py",
+            "stream_server/webrtc_loss.py",
             "tests/",
             "benchmarks/",
         ),
