@@ -41,8 +41,9 @@ class SegmentSettings:
     """Samples further apart than this leave a hole: nothing is concluded across it."""
     give_up_s: float = 2.0
     """Closed for this long, the open-eye level starts to follow again."""
-    agree_rise: float = 0.1
-    """Where a model also says how closed the eye is, it must have risen by this much."""
+    agree_rise: float = 0.2
+    """Where a model also says how closed the eye is, it must have risen by this much: by 0.4 and
+    more in 25 of 27 dips on five genuine clips; the others looked down or half blinked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_NODES = np.linspace(-5, 5, 301)
+_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
+"""A normal density on a fine grid: quadrature by few nodes fails where the counts are many."""
 
 _REAL = ((0.55, 18.0, 0.45), (0.25, 5.0, 0.6), (0.20, 28.0, 0.35))
 """(share, median blinks a minute, spread of its logarithm): silent, reading, talking.

@@ -246,7 +246,16 @@ def test_poisson_intervals_are_the_published_exact_ones(count_, low, high):
 
 @pytest.mark.parametrize(
     ("seconds", "blinks", "expected"),
-    [(30, 0, 1.2), (30, 8, -0.31), (60, 1, 1.07), (60, 4, -0.11), (60, 16, -0.32), (120, 2, 1.48)],
+    [
+        (30, 0, 1.2),
+        (30, 8, -0.31),
+        (60, 1, 1.07),
+        (60, 4, -0.11),
+        (60, 16, -0.32),
+        (60, 50, 0.53),
+        (120, 2, 1.48),
+        (120, 100, 0.6),
+    ],
 )
 def test_the_evidence_of_counts_is_that_of_the_design(seconds, blinks, expected):
     assert rate_llr(blinks, seconds) == pytest.approx(expected, abs=0.015)
