@@ -14,6 +14,8 @@ class FuseSettings:
     """Share of manipulated faces expected before looking; 0.5 keeps the model's calibration."""
     classifier_cap: float = 6.0
     """Largest log-odds of the classifier, either way: no model is surer than 400 to 1."""
+    strong_llr: float = 1.4
+    """From here on the sentences stop saying "some"."""
     blink_weight: float = 0.5
     blink_low: float = -0.2
     blink_high: float = 1.0
@@ -79,8 +81,10 @@ def _classifier(window: WindowScore, quality: Quality, settings: FuseSettings) -
     llr = trust(quality, settings) * min(cap, max(-cap, logit))
     seconds = max(1, round(window.end_s - window.start_s))
     looks = f"{window.suspicious} of {window.samples} looks over the last {seconds} s"
-    if llr > 0:
+    if llr >= settings.strong_llr:
         text = f"The face's texture and edges look manipulated in {looks}."
+    elif llr > 0:
+        text = f"The face's texture and edges show some signs of manipulation in {looks}."
     else:
         text = f"The face's texture and edges show little sign of manipulation ({looks} did)."
     return Reason("classifier", llr, text)
@@ -90,7 +94,8 @@ def _blink(blink: BlinkStats, classifier_llr: float, settings: FuseSettings) -> 
     llr = settings.blink_weight * blink.llr
     llr = min(settings.blink_high, max(settings.blink_low, llr, min(0.0, classifier_llr)))
     rate = blink.rate_per_min or 0.0
-    seen = f"{blink.blinks} blinks in {blink.observed_s:.0f} s, {rate:.0f} a minute"
+    times = "1 blink" if blink.blinks == 1 else f"{blink.blinks} blinks"
+    seen = f"{times} in {blink.observed_s:.0f} s, {rate:.0f} a minute"
     if llr <= 0.05:
         text = f"Blinking is ordinary ({seen}); a manipulated face can blink normally too."
     elif rate < 10:

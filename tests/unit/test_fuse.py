@@ -110,7 +110,12 @@ def test_no_classifier_is_surer_than_its_cap():
 
 
 def test_the_sentences_say_how_much_was_seen_and_never_call_a_face_fake_or_real():
-    for logit, llr, rate in ((2.0, 1.5, 1.0), (-2.0, -0.3, 15.0), (2.0, 0.6, 50.0)):
+    for logit, llr, rate in (
+        (2.0, 1.5, 2.0),
+        (0.5, 0.1, 12.0),
+        (-2.0, -0.3, 15.0),
+        (2.0, 0.6, 50.0),
+    ):
         reasons = fuse(window(logit, suspicious=14), blinks(llr, rate=rate), GOOD).reasons
         text = " ".join(reason.text for reason in reasons)
         assert "14 of 16 looks over the last 4 s" in text
