@@ -1,0 +1,136 @@
+"""Writes the README's table of measurements from benchmarks/results, and nothing by hand."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+README = RESULTS.parent.parent / "README.md"
+MARKED = re.compile(r"(<!-- benchmarks:start -->\n).*?(<!-- benchmarks:end -->)", re.DOTALL)
+
+Figures = dict[str, Any]
+Row = tuple[str, str]
+
+
+def main() -> None:
+    """Replace what stands between the marks."""
+    text = README.read_text(encoding="utf-8")
+    README.write_text(MARKED.sub(lambda found: found[1] + table() + found[2], text), "utf-8")
+
+
+def table() -> str:
+    """The section in Markdown, in the order of `SECTIONS`."""
+    rows, machine = [], ""
+    for name, describe in SECTIONS:
+        path = RESULTS / f"{name}.json"
+        if not path.is_file():
+            continue
+        document = json.loads(path.read_text(encoding="utf-8"))
+        machine = _machine(document["machine"])
+        command = f"`{document['command']}`"
+        for index, (what, value) in enumerate(describe(document["figures"])):
+            rows.append(f"| {what} | {value} | {command if index == 0 else ''} |")
+    head = f"On {machine}, ONNX Runtime on the CPU, one thread a session:\n\n"
+    return "\n".join([head + "| what | measured | command |", "|---|---|---|", *rows, ""])
+
+
+def _machine(facts: Figures) -> str:
+    return f"{facts['cores']} cores of an {facts['processor']} ({facts['memory_gib']} GiB)"
+
+
+def _streams(figures: Figures) -> list[Row]:
+    rows = {row["streams"]: row for row in figures["rows"]}
+    ages = [
+        f"{n}: {row['age_p50_ms']:.0f} / {row['age_p95_ms']:.0f} / {row['age_p99_ms']:.0f}"
+        for n, row in rows.items()
+    ]
+    first, last = min(rows), max(rows)
+    memory = (rows[last]["memory_mib"] - rows[first]["memory_mib"]) / max(1, last - first)
+    fullest = max(
+        (n for n, r in rows.items() if r["landmarks_fps"] >= 12 and r["classifier_fps"] >= 3),
+        default=0,
+    )
+    return [
+        (
+            "Streams a core: 640x480, 30 fps, a face each, landmarks >= 12 fps, classifier >= 3 fps",
+            f"**{figures['streams_per_core']}** by processor time; {fullest} at once were served",
+        ),
+        ("Age of a frame when judged, ms, p50 / p95 / p99 by number of streams", "; ".join(ages)),
+        ("Memory for one more stream", f"{memory:.0f} MiB"),
+    ]
+
+
+def _overhead(figures: Figures) -> list[Row]:
+    ratio = figures["overhead_ratio"]
+    return [
+        (
+            "Pipeline over its floor (decoding + detector + landmarks + classifier alone)",
+            f"{ratio['median']:+.1%} processor time "
+            f"({ratio['min']:+.1%} to {ratio['max']:+.1%}, n = {ratio['rounds']})",
+        )
+    ]
+
+
+def _file_speed(figures: Figures) -> list[Row]:
+    return [
+        (
+            f"`fakewatch analyze`, {figures['what']}, {row['size']}",
+            f"{row['process_s']} s, of which {row['analysis_s']} s analysis "
+            f"(median of {figures['rounds']})",
+        )
+        for row in figures["rows"]
+    ]
+
+
+def _startup(figures: Figures) -> list[Row]:
+    return [
+        (
+            "Start to ready, models loaded and warmed",
+            f"{figures['ready_s']} s, {figures['idle_memory_mib']} MiB when idle",
+        )
+    ]
+
+
+def _reconnect(figures: Figures) -> list[Row]:
+    return [
+        (
+            f"Camera back to first analysed frame, {len(figures['outages'])} outages",
+            f"median {figures['median_s']} s, worst {figures['max_s']} s",
+        )
+    ]
+
+
+def _time_to_alert(figures: Figures) -> list[Row]:
+    delay = figures["delay_s"]
+    found = (
+        f"{figures['alerted']} of {figures['pairs']} alerted, median {delay['p50']} s; "
+        f"{figures['alerted_before_the_forgery']} alerted before; {figures['note']}"
+    )
+    return [("First forged frame to the alert", found)]
+
+
+def _blink(figures: Figures) -> list[Row]:
+    held = figures["held_out"]
+    rows = []
+    for rule, rates in held["rules"].items():
+        scores = ", ".join(f"{rate} {value['f1']:.3f}" for rate, value in rates.items())
+        rows.append((f"Blinks found, F1: {rule}", scores))
+    sample = f"{held['blinks']} blinks in {held['minutes']:.0f} min, held out"
+    return [(f"{rows[0][0]} ({sample})", rows[0][1]), *rows[1:]]
+
+
+SECTIONS: tuple[tuple[str, Callable[[Figures], list[Row]]], ...] = (
+    ("streams", _streams),
+    ("overhead", _overhead),
+    ("file_speed", _file_speed),
+    ("startup", _startup),
+    ("reconnect", _reconnect),
+    ("time_to_alert", _time_to_alert),
+    ("blink", _blink),
+)
+
+if __name__ == "__main__":
+    main()
