@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS
@@ -55,7 +54,7 @@ def _streams(figures: Figures) -> list[Row]:
     )
     return [
         (
-            "Streams a core: 640x480, 30 fps, a face each, landmarks >= 12 fps, classifier >= 3 fps",
+            "Streams a core: 640x480 at 30 fps, one face, landmarks >= 12 and classifier >= 3 a second",
             f"**{figures['streams_per_core']}** by processor time; {fullest} at once were served",
         ),
         ("Age of a frame when judged, ms, p50 / p95 / p99 by number of streams", "; ".join(ages)),
