@@ -124,8 +124,7 @@ class FaceTracker:
             if other is not track and iou(box, other.face.box) >= _COLLISION_IOU
         ]
         if rivals:
-            for one in (track, *rivals):
-                one.contested = True
+            self._contest(track, rivals, box)
             return track.tracked()
         points = track.face.keypoints
         if points is not None:
@@ -153,6 +152,14 @@ class FaceTracker:
             for track in self._tracks.values()
             if track.chosen and not track.contested and not self._lost(track, time_s)
         ]
+
+    def _contest(self, mover: _Track, rivals: Sequence[_Track], box: Box) -> None:
+        """Silence who moved onto another's face, and the other too unless it was a plain jump."""
+        mover.contested = True
+        stayed = iou(box, mover.face.box)
+        for other in rivals:
+            if iou(box, other.face.box) <= stayed:
+                other.contested = True
 
     def _lost(self, track: _Track, time_s: float) -> bool:
         # A landmarker may cling to a poster or a hand: the detector must agree now and then.

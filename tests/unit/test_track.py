@@ -102,9 +102,31 @@ def test_landmarks_that_jump_onto_another_person_are_not_followed():
     a, b = tracker.update([face(100, 200), face(400, 200)], 0.0)
     kept = tracker.move(a.track_id, face(395, 200).box, 0.1)
     assert center(kept.face.box) == center(a.face.box)
-    assert tracker.live(0.1) == []  # neither speaks until the detector has looked
+    assert [t.track_id for t in tracker.live(0.1)] == [b.track_id]
     found = tracker.update([face(100, 200), face(400, 200)], 0.2)
     assert {t.track_id for t in found} == {a.track_id, b.track_id}
+
+
+def test_two_tracks_that_slide_onto_one_face_are_silent_until_the_detector_has_looked():
+    tracker = FaceTracker()
+    a, _ = tracker.update([face(100, 200), face(190, 200)], 0.0)
+    for step in range(1, 10):
+        tracker.move(a.track_id, face(100 + 8 * step, 200).box, step * 0.05)
+    assert tracker.live(0.45) == []
+    found = tracker.update([face(190, 200)], 0.5)
+    assert len(found) == 1
+
+
+def test_a_second_box_on_a_face_does_not_silence_it():
+    tracker = FaceTracker()
+    whole, part = face(200, 200), face(265, 240, 70, score=0.5)
+    for step in range(60):
+        t = step / 15
+        found = tracker.update([whole, part], t) if step % 8 == 0 else tracker.live(t)
+        assert any(center(track.face.box) == (200, 200) for track in found)
+        for track in found:
+            if track.track_id in {one.track_id for one in tracker.live(t)}:
+                tracker.move(track.track_id, whole.box, t)
 
 
 def test_a_moved_track_that_does_not_live_is_an_error_and_a_drop_is_not():
