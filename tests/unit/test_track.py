@@ -210,7 +210,7 @@ def cross(
 def test_two_people_who_cross_never_share_an_id(every_s, fastest, landmarks_fps):
     mixed = [
         seed
-        for seed in range(150)
+        for seed in range(80)
         if any(
             len(names) > 1
             for names in cross(
