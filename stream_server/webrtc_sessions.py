@@ -12,8 +12,9 @@ import structlog
 from pipeline.types import StreamId
 from stream_server.live import EventHub
 from stream_server.session_description import MAX_OFFER_BYTES
-from stream_server.sources.webrtc import PeerSettings, TrackSource, WebRtcPeer
+from stream_server.sources.webrtc import TrackSource
 from stream_server.webrtc_limits import OfferError, OfferRate
+from stream_server.webrtc_peer import PeerSettings, WebRtcPeer
 from stream_server.webrtc_session import Answer, Offer, Session, SessionSettings
 
 log = structlog.get_logger(__name__)

@@ -153,6 +153,7 @@ async def test_a_dead_decoder_thread_ends_the_session(service, person, monkeypat
 async def test_a_page_that_comes_back_goes_on_with_its_stream(service, person):
     first = Page(service.address, DrawnVideo(person))
     await first.connect()
+    await first.beat()
     before = (await first.analyses(10))[-1]["analysis"]
     await first.close()
     token = first.answer["resume_token"]
