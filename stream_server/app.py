@@ -8,8 +8,7 @@ from importlib.metadata import version
 import structlog
 from fastapi import FastAPI
 
-from pipeline.load import Models, load_models
-from pipeline.onnx_session import Device
+from pipeline.load import Models
 from stream_server import housekeeping, problems
 from stream_server.alerts import AlertBook
 from stream_server.api import (
@@ -29,15 +28,16 @@ from stream_server.auth import Access, Guard
 from stream_server.delivery import Dispatcher
 from stream_server.limits import BodyLimit
 from stream_server.live import EventHub
+from stream_server.loading import load_models_for
 from stream_server.measured import measure_models
 from stream_server.metrics import Metrics
 from stream_server.outbox import Outbox
 from stream_server.plugins import build
 from stream_server.readiness import Canary, Health
-from stream_server.settings import ModelsSettings, Settings, sink_name
-from stream_server.sources.webrtc import IceServer, PeerSettings
+from stream_server.settings import Settings, sink_name
 from stream_server.store import Store
 from stream_server.streams import StreamRegistry
+from stream_server.webrtc_peer import IceServer, PeerSettings
 from stream_server.webrtc_session import SessionSettings
 from stream_server.webrtc_sessions import WebRtcSessions
 from stream_server.wiring import Wiring, now
@@ -79,21 +79,6 @@ def build_app(settings: Settings, loaded: Models | None = None) -> FastAPI:
         app.include_router(resource.router)
     app.mount("/", page.files())
     return app
-
-
-def load_models_for(settings: ModelsSettings) -> Models:
-    """Load the models that the settings name.
-
-    Raises:
-        ModelError: one is missing, altered, or does not run on the asked device.
-    """
-    return load_models(
-        settings.directory,
-        detector=settings.detector,
-        landmarker=settings.landmarker,
-        classifier=settings.classifier,
-        device=Device(settings.device),
-    )
 
 
 def wire(settings: Settings, loaded: Models) -> Wiring:

@@ -11,18 +11,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from pipeline.analyzer import AnalyzerSettings
 from pipeline.draw import draw_analysis
 from pipeline.errors import FakewatchError, ModelError, SettingsError
-from pipeline.load import Models, load_models
+from pipeline.load import Models
 from pipeline.media_file import open_media
 from pipeline.onnx_session import Device
 from pipeline.report import FileReport
 from pipeline.types import Analysis, Frame, State
 from stream_server import file_analysis
 from stream_server.annotate import AnnotatedClip, write_picture
+from stream_server.loading import load_models_for
 from stream_server.redact import redact
 from stream_server.report_text import print_report
+from stream_server.settings import Settings
+from stream_server.settings_file import load_settings
 
 SUFFIXES = frozenset(
     f".{kind}"
@@ -70,6 +72,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--fps", type=_positive, default=15.0, help="frames a second to look at (default: 15)"
     )
     parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
     parser.set_defaults(run=run)
 
 
@@ -77,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
     """Analyse all inputs; a bad one costs only itself."""
     console = Console(stderr=True)
     try:
-        models = load_models(device=Device(args.device))
+        settings = load_settings(args.config, {"models": {"device": args.device}})
+        models = load_models_for(settings.models)
         if args.output:
             args.output.mkdir(parents=True, exist_ok=True)
     except (ModelError, SettingsError, OSError) as error:
@@ -86,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     codes: set[int] = set()
     for source in _expand(args.inputs):
         try:
-            report = _analyze_one(source, args, models, console)
+            report = _analyze_one(source, args, models, settings, console)
         except FakewatchError as error:
             console.print(f"{redact(source)}: {redact(str(error))}", style="red", markup=False)
             codes.add(EXIT_UNREADABLE)
@@ -114,7 +118,7 @@ def _expand(inputs: list[str]) -> Iterator[str]:
 
 
 def _analyze_one(
-    source: str, args: argparse.Namespace, models: Models, console: Console
+    source: str, args: argparse.Namespace, models: Models, settings: Settings, console: Console
 ) -> FileReport:
     with ExitStack() as stack:
         media = stack.enter_context(open_media(source, analyse_fps=args.fps))
@@ -125,7 +129,7 @@ def _analyze_one(
             frame=_annotator(args.output, source, media.kind, stack),
         )
         return file_analysis.analyze_media(
-            redact(source), media, models, AnalyzerSettings(), watchers
+            redact(source), media, models, settings.analyzer.as_analyzer_settings(), watchers
         )
 
 

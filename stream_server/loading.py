@@ -1,0 +1,20 @@
+"""The models that the settings name."""
+
+from pipeline.load import Models, load_models
+from pipeline.onnx_session import Device
+from stream_server.settings import ModelsSettings
+
+
+def load_models_for(settings: ModelsSettings) -> Models:
+    """Load the models that the settings name.
+
+    Raises:
+        ModelError: one is missing, altered, or does not run on the asked device.
+    """
+    return load_models(
+        settings.directory,
+        detector=settings.detector,
+        landmarker=settings.landmarker,
+        classifier=settings.classifier,
+        device=Device(settings.device),
+    )
