@@ -182,6 +182,11 @@ class EventHub:
             self._subscriptions.add(subscription)
         return subscription
 
+    @property
+    def listeners(self) -> int:
+        """How many subscriptions are open."""
+        return len(self._subscriptions)
+
     def forget(self, subscription: Subscription) -> None:
         """Stop telling a listener; `Subscription.close` calls this."""
         self._subscriptions.discard(subscription)

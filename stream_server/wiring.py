@@ -37,6 +37,11 @@ class Wiring:
     dispatcher: Dispatcher
     webrtc: WebRtcSessions
 
+    @property
+    def is_crowded(self) -> bool:
+        """No further live connection is taken."""
+        return self.hub.listeners >= self.settings.server.max_clients
+
     def drain(self) -> None:
         """Begin the way down: not ready any more, and every live connection ends."""
         self.health.draining = True

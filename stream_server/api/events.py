@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header
 from starlette.responses import StreamingResponse
 
 from stream_server.live import LiveAlert, Subscription, to_json
+from stream_server.problems import NoCapacity
 from stream_server.wiring import Wired, Wiring
 
 router = APIRouter(tags=["live"])
@@ -22,6 +23,8 @@ async def events(
     wiring: Wired, last_event_id: Annotated[int | None, Header(ge=0)] = None
 ) -> StreamingResponse:
     """Every change of an alert, as it happens; `Last-Event-ID` brings what was missed first."""
+    if wiring.is_crowded:
+        raise NoCapacity("All places for live connections are taken.")
     start = wiring.alerts.last_seq if last_event_id is None else last_event_id
     return StreamingResponse(
         _stream(wiring, start),

@@ -15,7 +15,7 @@ router = APIRouter(tags=["live"])
 SEND_S = 2.0
 """A client that takes longer for one message is closed: 1013, try again later."""
 _CLOSE_S = 10.0
-SLOW, GOING_DOWN = 1013, 1012
+TRY_LATER, GOING_DOWN = 1013, 1012
 
 
 @router.websocket("/api/live")
@@ -26,6 +26,9 @@ async def live(websocket: WebSocket, wiring: Wired, stream: StreamId | None = No
     is slow gets the newest analysis only; one that stops reading is closed with 1013.
     """
     await websocket.accept()
+    if wiring.is_crowded:
+        await websocket.close(TRY_LATER, "All places for live connections are taken.")
+        return
     clients = wiring.metrics.clients.labels("ws")
     with contextlib.closing(wiring.hub.subscribe(stream)) as events:
         clients.inc()
@@ -67,7 +70,7 @@ async def _read(websocket: WebSocket, events: Subscription) -> None:
 async def _close(websocket: WebSocket, wiring: Wiring, events: Subscription) -> None:
     if events.overflowed:
         wiring.metrics.dropped.inc()
-    code = SLOW if events.overflowed else GOING_DOWN
+    code = TRY_LATER if events.overflowed else GOING_DOWN
     # A peer that does not read cannot be told either: after a while the socket is just closed.
     with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
         await asyncio.wait_for(websocket.close(code), _CLOSE_S)
