@@ -127,6 +127,9 @@ class Decoder:
             text = "Its video codec or profile cannot be decoded here."
             raise SourceRefused("codec_unsupported", text) from None
         except av.error.FFmpegError:
+            context = self.stream.codec_context
+            if context.width * context.height > self._limits.max_pixels:
+                raise _too_large(context.width, context.height, self._limits) from None
             self._fail()
             return []
         return [p for p in pictures if isinstance(p, av.VideoFrame)]

@@ -90,11 +90,13 @@ class Script:
 
 
 class ScriptedCamera:
-    """Serves one looped clip over RTSP with interleaved TCP, on a free port of 127.0.0.1."""
+    """Serves one looped clip over RTSP, by TCP or UDP, on a free port of 127.0.0.1."""
 
     def __init__(self, units: Sequence[AccessUnit], script: Script | None = None) -> None:
         self._units, self._script = units, script or Script()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._datagrams.bind(("127.0.0.1", 0))
         self._closing = threading.Event()
         self._clients: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -121,6 +123,7 @@ class ScriptedCamera:
                 client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
+        self._datagrams.close()
 
     def _accept(self) -> None:
         while not self._closing.is_set():
@@ -137,18 +140,25 @@ class ScriptedCamera:
     def _serve(self, client: socket.socket) -> None:
         lock = threading.Lock()
         with client, contextlib.suppress(OSError):
-            for method, sequence in _requests(client):
+            send = _interleaved(client, lock)
+            for method, headers in _requests(client):
                 if method == self._script.hangs_at:
                     self._closing.wait()
                     return
+                transport = headers.get("Transport", "")
+                if "client_port=" in transport:
+                    send = self._udp(int(transport.partition("client_port=")[2].split("-")[0]))
                 with lock:
-                    client.sendall(self._answer(method, sequence).encode())
+                    client.sendall(self._answer(method, headers).encode())
                 if method == "PLAY":
-                    player = threading.Thread(target=self._play, args=(client, lock), daemon=True)
+                    player = threading.Thread(target=self._play, args=(send,), daemon=True)
                     self._threads.append(player)
                     player.start()
 
-    def _answer(self, method: str, sequence: str) -> str:
+    def _udp(self, port: int) -> Callable[[bytes], object]:
+        return lambda packet: self._datagrams.sendto(packet, ("127.0.0.1", port))
+
+    def _answer(self, method: str, headers: dict[str, str]) -> str:
         body, extra = "", ""
         if method == "OPTIONS":
             extra = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN\r\n"
@@ -156,11 +166,15 @@ class ScriptedCamera:
             body = self._script.sdp
             extra = f"Content-Type: application/sdp\r\nContent-Base: {self.url}/\r\n"
         elif method == "SETUP":
-            extra = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
-        head = f"RTSP/1.0 200 OK\r\nCSeq: {sequence}\r\nSession: 1;timeout=60\r\n{extra}"
+            port = self._datagrams.getsockname()[1]
+            asked = headers["Transport"].split(",")[0]
+            extra = f"Transport: {asked};server_port={port}-{port + 1}\r\n"
+        head = (
+            f"RTSP/1.0 200 OK\r\nCSeq: {headers.get('CSeq', 0)}\r\nSession: 1;timeout=60\r\n{extra}"
+        )
         return f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
 
-    def _play(self, client: socket.socket, lock: threading.Lock) -> None:
+    def _play(self, send: Callable[[bytes], object]) -> None:
         numbers = itertools.count()
         started_s = time.monotonic()
         with contextlib.suppress(OSError):
@@ -170,13 +184,20 @@ class ScriptedCamera:
                 if sent_all or self._closing.wait(max(0.0, due_s - time.monotonic())):
                     return
                 packets = self._script.mangle(packetise(unit, self._script.pts(index), numbers))
-                with lock:
-                    for packet in packets:
-                        client.sendall(struct.pack("!cBH", b"$", 0, len(packet)) + packet)
+                for packet in packets:
+                    send(packet)
 
 
-def _requests(client: socket.socket) -> Iterator[tuple[str, str]]:
-    """(method, CSeq) of each request; interleaved RTCP from the client is skipped."""
+def _interleaved(client: socket.socket, lock: threading.Lock) -> Callable[[bytes], object]:
+    def send(packet: bytes) -> None:
+        with lock:
+            client.sendall(struct.pack("!cBH", b"$", 0, len(packet)) + packet)
+
+    return send
+
+
+def _requests(client: socket.socket) -> Iterator[tuple[str, dict[str, str]]]:
+    """(method, headers) of each request; interleaved RTCP from the client is skipped."""
     data = b""
     while True:
         while data[:1] == b"$" and len(data) >= 4:
@@ -185,7 +206,7 @@ def _requests(client: socket.socket) -> Iterator[tuple[str, str]]:
             head, _, data = data.partition(b"\r\n\r\n")
             lines = head.decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
-            yield lines[0].split()[0], headers.get("CSeq", "0")
+            yield lines[0].split()[0], headers
             continue
         received = client.recv(4096)
         if not received:

@@ -81,7 +81,8 @@ class Config(BaseModel):
     analyse_fps: Annotated[float, Field(ge=0.01, le=120)] = 15.0
     """At most so many frames a second are analysed; blinks need 10 or more."""
     expected_fps: Literal["normal", "sparse"] = "normal"
-    """"sparse": minutes without a picture are no fault."""
+    """"sparse": two minutes without a picture are no fault. Each picture of an RTSP camera is seen
+    when the next one begins, because only then FFmpeg knows that it is whole."""
 
     @property
     def reads_local_files(self) -> bool:
@@ -267,6 +268,9 @@ def _options(url: MediaUrl, config: Config, read_timeout_s: float) -> dict[str, 
     if url.scheme not in _PACED:
         # Open fast. Not "nobuffer": it would throw away the first keyframe; see `Backlog`.
         options |= {"fpsprobesize": "0", "analyzeduration": "500000"}
+    if config.expected_fps == "sparse":
+        # The first picture must do: the fourth may come minutes later.
+        options["probesize"] = "32"
     if url.scheme in {"http", "https"}:
         options["rw_timeout"] = str(int(read_timeout_s * 1e6))
     return options
