@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
 
 from pipeline.types import StreamId
 from stream_server.api.webrtc import address_of, answer_counted, read_bounded
@@ -55,3 +55,20 @@ async def unpublish(stream: Slug, token: str, wired: Wired) -> Response:
 async def announce(stream: Slug) -> Response:  # noqa: ARG001 - the path names it
     """Say what may be posted here (RFC 9725, section 4.2)."""
     return Response(status_code=204, headers={"Accept-Post": SDP})
+
+
+async def _not_offered() -> Response:
+    """Trickled candidates and ICE restarts are not offered (RFC 9725, section 4.3.1)."""
+    raise HTTPException(405, "A WHIP session can only be made and deleted.", {"Allow": "DELETE"})
+
+
+async def _only_post() -> Response:
+    raise HTTPException(405, "A WHIP offer is posted.", {"Allow": "POST, OPTIONS"})
+
+
+# Without these the page's file server, mounted at "/", would answer.
+_OTHERS = ["GET", "HEAD", "PUT", "PATCH"]
+router.add_api_route(
+    "/{stream}/{token}", _not_offered, methods=[*_OTHERS, "POST"], include_in_schema=False
+)
+router.add_api_route("/{stream}", _only_post, methods=[*_OTHERS, "DELETE"], include_in_schema=False)
