@@ -93,7 +93,7 @@ class Lite0(nn.Module):
 
     def features(self, crops: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 BGR to (N, 1280, H/32, W/32)."""
-        pixels = crops.permute(0, 3, 1, 2).flip(1).to(torch.float32)
+        pixels = crops.permute(0, 3, 1, 2)[:, [2, 1, 0]].to(torch.float32)
         x = (pixels - PIXEL_MEAN) / PIXEL_SCALE
         return cast("Tensor", self.top(self.blocks(self.stem(x))))
 
@@ -114,7 +114,7 @@ class Served(nn.Module):
         """Logit (N, 1), unit-length embedding (N, 128), featmap (N, 1280, h, w)."""
         featmap = self.net.features(crops)
         pooled = featmap.mean((2, 3))
-        projected = pooled @ cast("Tensor", self.net.projection).T
+        projected = pooled @ cast("Tensor", self.net.projection).t()
         embedding = projected / (projected.square().sum(1, keepdim=True).sqrt() + 1e-6)
         return self.net.head(pooled), embedding, featmap
 

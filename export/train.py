@@ -229,7 +229,7 @@ def work(rank: int, config: RunConfig, folder: Path) -> None:
     bar = tqdm(total=round(config.minutes * 60), unit="s", disable=rank > 0, mininterval=5)
     started, before_s, saved_s = time.monotonic(), trainer.progress.elapsed_s, time.monotonic()
     losses: list[tuple[float, float]] = []
-    going = True
+    going = trainer.progress.elapsed_s < config.minutes * 60
     while going:
         losses.append(trainer.step())
         trainer.progress.elapsed_s = before_s + time.monotonic() - started
@@ -258,14 +258,9 @@ def _report(bar: Any, folder: Path, progress: Progress, losses: list[tuple[float
     bar.set_postfix(loss=row["loss"], right=row["right"], images=row["images"])
 
 
-def main() -> None:
-    """Train one run to its end."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs"))
-    options = parser.parse_args()
-    config = read_run(options.config)
-    folder = options.out / config.name
+def train(config: RunConfig, out: Path) -> None:
+    """Train a run to its end in `out/NAME`; a run that ended stays as it is."""
+    folder = out / config.name
     folder.mkdir(parents=True, exist_ok=True)
     for stale in ("meeting", "stop"):
         (folder / stale).unlink(missing_ok=True)
@@ -274,6 +269,15 @@ def main() -> None:
         work(0, config, folder)
     else:
         spawn(work, args=(config, folder), nprocs=config.workers)
+
+
+def main() -> None:
+    """Train one run to its end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    options = parser.parse_args()
+    train(read_run(options.config), options.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""Writes a classifier's card: facts, calibration, thresholds and measured figures."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from export.calibrate import Calibration
+from pipeline.model_card import ModelCard, Thresholds, read_card, sha256_of
+
+
+@dataclass(frozen=True, slots=True)
+class CardTexts:
+    """What only a person can write about a model."""
+
+    name: str
+    version: str
+    licence: str
+    source: str
+    trained_on: str
+    limits: str
+
+
+def write_card(
+    model: Path,
+    texts: CardTexts,
+    crop: tuple[int, float],
+    calibration: Calibration,
+    thresholds: Thresholds,
+    metrics: dict[str, Any],
+) -> ModelCard:
+    """Write `NAME.toml` beside the ONNX file and read it back as the service would.
+
+    `crop` is (size_px, margin). Raises ModelCardError if the service would refuse the card.
+    """
+    lines = [
+        f"name = {_toml(texts.name)}",
+        f"version = {_toml(texts.version)}",
+        'task = "deepfake"',
+        'adapter = "logit"',
+        f"file = {_toml(model.name)}",
+        f"sha256 = {_toml(sha256_of(model))}",
+        f"licence = {_toml(texts.licence)}",
+        f"source = {_toml(texts.source)}",
+        f"trained_on = {_toml(texts.trained_on)}",
+        f"limits = {_toml(texts.limits)}",
+        'color = "bgr"',
+        'labels = ["genuine", "fake"]',
+        f"temperature = {calibration.temperature:.4f}",
+        f"bias = {calibration.bias:.4f}",
+        "",
+        "[crop]",
+        f"size_px = {crop[0]}",
+        f"margin = {crop[1]}",
+        "",
+        "[thresholds]",
+        f"raise_at = {thresholds.raise_at:.4f}",
+        f"clear_at = {thresholds.clear_at:.4f}",
+        "",
+        "[metrics]",
+        *(f"{name} = {_toml(value)}" for name, value in metrics.items()),
+    ]
+    path = model.with_suffix(".toml")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_card(path)
+
+
+def _toml(value: str | float | list[float]) -> str:
+    """A TOML value; JSON's strings, numbers and lists are TOML's too."""
+    return json.dumps(value, ensure_ascii=False)
