@@ -1,10 +1,8 @@
-"""A running service and the Prometheus that watches it, as deploy/ sets it up but faster."""
+"""A Prometheus that watches a running service, as deploy/ sets it up but faster."""
 
 import json
 import math
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,34 +13,10 @@ import httpx
 import yaml
 
 from tests.needs import find_free_port, need, wait_until
-from tests.toy_models import constant_classifier, toy_directory
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy/prometheus"
-FAKEWATCH = (sys.executable, "-c", "import sys, stream_server.cli as c; sys.exit(c.main())")
 STARTS_WITHIN_S = 60
-
-
-@contextmanager
-def running_service(folder: Path, settings: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """Start `fakewatch serve` and yield its address; its classifier finds signs in every face."""
-    models = toy_directory(folder / "models", constant_classifier(folder / "models", logit=5.0))
-    (folder / "config.toml").write_text(settings)
-    port = find_free_port()
-    variables = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "ORT_DISABLE_TELEMETRY": "1",
-        "FAKEWATCH_MODELS__DIRECTORY": str(models),
-        "FAKEWATCH_MODELS__CLASSIFIER": "toy",
-        "FAKEWATCH_STORAGE__PATH": str(folder / "data"),
-        **environment,
-    }
-    arguments = ["serve", "--config", str(folder / "config.toml"), "--port", str(port)]
-    with _running([*FAKEWATCH, *arguments], folder / "service.log", variables) as process:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(f"{address}/livez", process, folder / "service.log")
-        yield address
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +51,7 @@ def running_prometheus(folder: Path, configuration: Mapping[str, Any]) -> Iterat
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
     ]
-    with _running(command, folder / "prometheus.log", os.environ) as process:
+    with _running(command, folder / "prometheus.log") as process:
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/-/ready", process, folder / "prometheus.log")
         yield Prometheus(address)
@@ -96,12 +70,10 @@ def shipped_configuration(target: str, token: Path, **more: Any) -> dict[str, An
 
 
 @contextmanager
-def _running(
-    command: list[str], log: Path, environment: Mapping[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
+def _running(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output, env=dict(environment)) as process,
+        subprocess.Popen(command, stdout=output, stderr=output) as process,
     ):
         try:
             yield process

@@ -9,10 +9,10 @@ import pytest
 from tests.integration.monitored import (
     a_stream,
     running_prometheus,
-    running_service,
     shipped_configuration,
 )
 from tests.needs import find_free_port, need, wait_until
+from tests.service import running, toy_models
 
 BOARDS = Path(__file__).parents[2] / "deploy/grafana/dashboards"
 TOKEN = "a-token-long-enough-for-tests"
@@ -41,13 +41,16 @@ def prometheus(tmp_path_factory):
     (folder / "token").write_text(TOKEN)
     camera = f"rtsp://127.0.0.1:{find_free_port()}/nothing"
     settings = "[analyzer.alert]\nhold_s = 0.5\n" + a_stream("gone", type="av", url=camera)
+    models = toy_models(folder / "models")
     environment = {"FAKEWATCH_AUTH__TOKEN_FILE": str(folder / "token")}
     with (
-        running_service(folder, settings, environment) as address,
-        running_prometheus(folder, shipped_configuration(address, folder / "token")) as prometheus,
+        running(folder, models, settings, environment=environment) as service,
+        running_prometheus(
+            folder, shipped_configuration(service.url, folder / "token")
+        ) as prometheus,
     ):
         wait_until(lambda: any(prometheus.values("up")), 30, "a scrape that succeeds")
-        _add_stream(address)
+        _add_stream(service.url)
         for count in ("alert_time_to_open_seconds_count", "deliveries_total"):
             grown = f"sum(increase(fakewatch_{count}[5m]))"
             wait_until(lambda grown=grown: any(prometheus.values(grown)), 60, grown)

@@ -3,9 +3,7 @@
 import json
 import socket
 import subprocess
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing, contextmanager
 
 import httpx
 import pytest
@@ -15,10 +13,10 @@ from tests.integration.monitored import (
     DEPLOY,
     a_stream,
     running_prometheus,
-    running_service,
     shipped_configuration,
 )
 from tests.needs import find_free_port, need, wait_until
+from tests.service import Receiver, running, toy_models
 
 TOKEN = "a-token-long-enough-for-tests"
 
@@ -73,8 +71,9 @@ def service(tmp_path_factory, hung_camera):
     settings = a_stream("door", type="synthetic", width=320, height=240, fps=10) + a_stream(
         "hung", type="av", url=hung_camera
     )
-    with running_service(folder, settings, {"FAKEWATCH_AUTH__TOKEN": TOKEN}) as address:
-        yield address
+    environment = {"FAKEWATCH_AUTH__TOKEN": TOKEN}
+    with running(folder, toy_models(folder / "models"), settings, environment=environment) as it:
+        yield it.url
 
 
 @pytest.fixture
@@ -121,15 +120,13 @@ def test_all_rules_are_evaluated_without_error(service, token, tmp_path):
 
 def test_a_camera_that_gives_no_frames_reaches_a_person(service, token, tmp_path):
     """From the scrape over the rule and the Alertmanager to somebody's webhook."""
-    with _inbox() as (address, inbox), _alertmanager(tmp_path, address) as alertmanager:
-        configuration = shipped_configuration(
-            service,
-            token,
-            alerting={"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-        )
+    with closing(Receiver()) as person, _alertmanager(tmp_path, person.url) as alertmanager:
+        alerting = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+        configuration = shipped_configuration(service, token, alerting=alerting)
         configuration["rule_files"] = [str(_impatient_rules(tmp_path))]
         with running_prometheus(tmp_path, configuration):
-            alert = wait_until(lambda: inbox and inbox[0], 60, "a notification")
+            _, body = wait_until(lambda: person.requests and person.requests[0], 60, "a message")
+    alert = json.loads(body)["alerts"][0]
     assert alert["labels"]["alertname"] == "StreamDown"
     assert alert["labels"]["stream"] == "hung"
     assert alert["annotations"]["summary"] == "Stream hung gives no frames"
@@ -144,37 +141,6 @@ def _impatient_rules(folder):
     ]
     (folder / "impatient.yml").write_text(yaml.safe_dump(rules))
     return folder / "impatient.yml"
-
-
-class _Inbox(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _InboxHandler)
-        self.alerts = []
-
-
-class _InboxHandler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        length = int(self.headers["Content-Length"])
-        self.server.alerts += json.loads(self.rfile.read(length))["alerts"]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@contextmanager
-def _inbox():
-    with _Inbox() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/", server.alerts
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager
