@@ -3,16 +3,15 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.blink import BlinkMeter, measure_eyes
-from pipeline.blink_evidence import LLR_HIGH, LLR_LOW, llr, poisson_interval, rate_llr
-from pipeline.types import BlinkStats, EyeSample, Landmarks
+from pipeline.blink import BlinkMeter
+from pipeline.blink_evidence import LLR_HIGH, LLR_LOW
+from pipeline.types import BlinkStats, EyeSample
 
 RATES = (30.0, 25.0, 15.0, 12.0, 10.0)
 
@@ -234,89 +233,6 @@ def test_whatever_comes_in_the_facts_stay_possible(steps):
         assert LLR_LOW <= stats.llr <= LLR_HIGH
         if not stats.sufficient:
             assert stats.llr == 0
-
-
-@pytest.mark.parametrize(
-    ("count_", "low", "high"),
-    [(0, 0.0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.39), (100, 81.36, 121.63)],
-)
-def test_poisson_intervals_are_the_published_exact_ones(count_, low, high):
-    assert poisson_interval(count_) == pytest.approx((low, high), rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "blinks", "expected"),
-    [
-        (30, 0, 1.2),
-        (30, 8, -0.31),
-        (60, 1, 1.07),
-        (60, 4, -0.11),
-        (60, 16, -0.32),
-        (60, 50, 0.53),
-        (120, 2, 1.48),
-        (120, 100, 0.6),
-    ],
-)
-def test_the_evidence_of_counts_is_that_of_the_design(seconds, blinks, expected):
-    assert rate_llr(blinks, seconds) == pytest.approx(expected, abs=0.015)
-
-
-@given(st.integers(0, 300), st.integers(1, 600))
-def test_no_number_of_blinks_exonerates(blinks, seconds):
-    assert rate_llr(blinks, seconds) >= math.log(0.7) - 1e-9
-
-
-def test_odd_durations_and_clockwork_intervals_add_to_the_evidence():
-    plain = llr(15, 60.0, [0.2] * 15, 0.5, 30.0)
-    assert llr(15, 60.0, [0.7] * 15, 0.5, 30.0) == pytest.approx(plain + 0.4)
-    assert llr(15, 60.0, [0.7] * 15, 0.5, 12.0) == pytest.approx(plain)
-    assert llr(15, 60.0, [0.2] * 15, 0.05, 30.0) == pytest.approx(plain + 0.6)
-    assert llr(0, 60.0, [], None, 30.0) == pytest.approx(1.5)
-
-
-def landmarks(scheme: str, right: float, left: float, **facts: object) -> Landmarks:
-    """Eyes 40 px wide, opened by the given ratios."""
-    eyes = {
-        "mesh478": ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)),
-        "300w68": ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47)),
-    }[scheme]
-    points = np.zeros((478, 2), dtype=np.float32)
-    for indices, ratio, x in zip(eyes, (right, left), (100, 200), strict=True):
-        half = 20 * ratio
-        shape = [(0, 0), (13, -half), (27, -half), (40, 0), (27, half), (13, half)]
-        points[list(indices)] = [(x + dx, 150 + dy) for dx, dy in shape]
-    return replace(Landmarks(points, scheme, 1.0), **facts)
-
-
-@pytest.mark.parametrize("scheme", ["mesh478", "300w68"])
-def test_the_eye_aspect_ratio_is_the_published_one(scheme):
-    eyes = measure_eyes(landmarks(scheme, 0.3, 0.2), 0.0)
-    assert eyes.right_ear == pytest.approx(0.3)
-    assert eyes.left_ear == pytest.approx(0.2)
-    assert eyes.ear == pytest.approx(0.25)
-    assert eyes.eye_blink is None
-
-
-def test_the_far_eye_of_a_turned_head_counts_less_then_not_at_all():
-    face = landmarks("mesh478", 0.3, 0.2)
-    slight, far = measure_eyes(face, 20.0).ear, measure_eyes(face, 35.0)
-    assert slight is not None
-    assert 0.25 < slight < 0.3
-    assert (far.ear, far.left_ear) == (pytest.approx(0.3), None)
-    assert measure_eyes(face, -35.0).ear == pytest.approx(0.2)
-    assert measure_eyes(face, 50.0).ear is None
-    assert measure_eyes(face, None).ear == pytest.approx(0.25)
-
-
-def test_the_models_own_opinion_of_the_lids_is_passed_on():
-    face = landmarks("mesh478", 0.3, 0.3, eye_blink=(0.2, 0.4))
-    assert measure_eyes(face, 0.0).eye_blink == pytest.approx(0.3)
-
-
-def test_unknown_points_and_degenerate_eyes_are_not_measured():
-    assert measure_eyes(replace(landmarks("mesh478", 0.3, 0.3), scheme="other"), 0.0).ear is None
-    flat = Landmarks(np.zeros((478, 2), dtype=np.float32), "mesh478", 1.0)
-    assert measure_eyes(flat, 0.0).ear is None
 
 
 def test_an_update_costs_less_than_a_tenth_of_a_millisecond():
