@@ -14,6 +14,7 @@ from pipeline.onnx_session import Device
 
 DEFAULT_DETECTOR = "yunet"
 DEFAULT_LANDMARKER = "mesh478"
+"""The best at following eyelids per millisecond (benchmarks/landmarkers.py), and the default."""
 DEFAULT_CLASSIFIER = "fakewatch-fast"
 
 FOLDERS = {
@@ -109,9 +110,13 @@ def adapter(card: ModelCard) -> Callable[[ModelCard, Device], Any]:
 
 
 def adapters(task: str) -> list[str]:
-    """Return the names of the adapters of a task: the files of its folder."""
+    """Return the names of the adapters of a task: the files of its folder that offer `build`."""
     folder = Path(__file__).parent / FOLDERS[task]
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(
+        path.stem
+        for path in folder.glob("*.py")
+        if "\ndef build(" in path.read_text(encoding="utf-8")
+    )
 
 
 def _card(directory: Path, name: str, task: str) -> ModelCard:

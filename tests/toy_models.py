@@ -37,25 +37,10 @@ def write_classifier(
     The channels are in the card's colour order. An offset of nan makes every answer nan;
     weights of 0 make the offset the answer.
     """
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-            helper.make_node("ReduceMean", ["float"], ["means"], axes=[1, 2], keepdims=0),
-            helper.make_node("MatMul", ["means", "weights"], ["sum"]),
-            helper.make_node("Add", ["sum", "offset"], ["logit"]),
-        ],
-        name,
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size_px, size_px, 3])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, [batch, 1])],
-        [
-            numpy_helper.from_array(np.array(weights, np.float32)[:, None] / 255, "weights"),
-            numpy_helper.from_array(np.array([offset], np.float32), "offset"),
-        ],
-    )
     return write_model(
         directory,
         name,
-        graph,
+        _mean_graph(weights, offset, size_px, batch),
         task="deepfake",
         adapter="logit",
         color=color,
@@ -64,6 +49,26 @@ def write_classifier(
         bias=bias,
         crop={"size_px": size_px, "margin": margin},
         thresholds={"raise_at": raise_at, "clear_at": clear_at},
+    )
+
+
+def _mean_graph(
+    weights: Sequence[float], offset: float, size_px: int, batch: int | str
+) -> onnx.GraphProto:
+    return helper.make_graph(
+        [
+            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["float"], ["means"], axes=[1, 2], keepdims=0),
+            helper.make_node("MatMul", ["means", "weights"], ["sum"]),
+            helper.make_node("Add", ["sum", "offset"], ["logit"]),
+        ],
+        "toy",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size_px, size_px, 3])],
+        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, [batch, 1])],
+        [
+            numpy_helper.from_array(np.array(weights, np.float32)[:, None] / 255, "weights"),
+            numpy_helper.from_array(np.array([offset], np.float32), "offset"),
+        ],
     )
 
 

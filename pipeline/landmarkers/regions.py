@@ -1,12 +1,13 @@
 """The square a landmark net looks at, and what its points say about the face's box."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry import center, height, iou, width
+from pipeline.geometry import center, height, width
 from pipeline.onnx_session import OnnxSession
 from pipeline.types import Box, Face, Image, Landmarks
 
@@ -17,7 +18,10 @@ SHIFT_PER_BOX = 0.054
 """How far below the middle of the box the square's middle lies, in longer sides of the box."""
 PRESENT_AT = 0.5
 LOOK_AGAIN_RAD = float(np.deg2rad(12))
-LOOK_AGAIN_IOU = 0.6
+LEAST_EXTENT, MOST_EXTENT = 0.5, 0.85
+MOST_OFFSET = 0.12
+"""A well placed face fills two thirds of the square, in its middle, with its eyes level; beyond
+these bounds the net looks again."""
 
 FACE_POINTS = 468
 """Points of a mesh that lie on the skin; the iris points after them do not bound a face."""
@@ -29,6 +33,9 @@ BOX_OFFSETS = {
 """Detector's box minus extent of the points, per extent: left, top, right, bottom; measured as the
 medians over 1351 faces. Boxes so made overlap YuNet's by an IoU of 0.90 in the mean."""
 RIGHT_EYE, LEFT_EYE = (33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380)
+RIGHT_CORNER, LEFT_CORNER = 33, 263
+OUTLINE = (10, 454, 152, 234)
+"""Top, left, bottom and right of the face's oval in a mesh."""
 NOSE_TIP, RIGHT_MOUTH, LEFT_MOUTH = 4, 61, 291
 
 
@@ -97,7 +104,7 @@ def look(
     Returns the landmarks in full-frame px and all outputs of the net.
     """
     seen = _look_once(session, image, face, size_px, scheme)
-    if seen is None or _was_well_placed(seen[0], face):
+    if seen is None or _was_well_placed(seen[1]["points"], size_px):
         return seen
     better = Face(face_box(seen[0], face.box), face.score_prob, keypoints_of(seen[0]))
     return _look_once(session, image, better, size_px, scheme) or seen
@@ -110,19 +117,26 @@ def _look_once(
         return None
     patch, to_frame = cut(image, region_of(face), size_px)
     outputs = session.run({"image": patch[None]})
-    presence = float(1 / (1 + np.exp(-np.clip(outputs["presence_logit"][0], -60, 60))))
-    points = outputs["points"] @ to_frame[:, :2].T + to_frame[:, 2]
-    if not presence >= PRESENT_AT or not np.isfinite(points).all():
+    presence_logit = float(outputs["presence_logit"][0])
+    presence = 1 / (1 + math.exp(-min(max(presence_logit, -60.0), 60.0)))
+    if not presence >= PRESENT_AT or not math.isfinite(float(outputs["points"].sum())):
         return None
+    points = outputs["points"] @ to_frame[:, :2].T + to_frame[:, 2]
     return Landmarks(points.astype(np.float32), scheme, presence), outputs
 
 
-def _was_well_placed(landmarks: Landmarks, face: Face) -> bool:
-    right, left = keypoints_of(landmarks)[:2]
-    angle = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
-    turned = angle - region_of(face).angle_rad
-    turned = abs((turned + np.pi) % (2 * np.pi) - np.pi)
-    return turned < LOOK_AGAIN_RAD and iou(face_box(landmarks, face.box), face.box) > LOOK_AGAIN_IOU
+def _was_well_placed(points: NDArray[np.float32], size_px: int) -> bool:
+    """Say whether a face with these points, in px of the square, sits in it as it should."""
+    (x0, y0), (x1, y1) = points[RIGHT_CORNER].tolist(), points[LEFT_CORNER].tolist()
+    outline = points[list(OUTLINE)].tolist()
+    xs, ys = [x for x, _ in outline], [y for _, y in outline]
+    across, down = max(xs) - min(xs), max(ys) - min(ys)
+    return (
+        abs(math.atan2(y1 - y0, x1 - x0)) < LOOK_AGAIN_RAD
+        and LEAST_EXTENT < max(across, down) / size_px < MOST_EXTENT
+        and abs(max(xs) + min(xs) - size_px) < 2 * MOST_OFFSET * size_px
+        and abs(max(ys) + min(ys) - size_px) < 2 * MOST_OFFSET * size_px
+    )
 
 
 def face_box(landmarks: Landmarks, like: Box) -> Box:

@@ -62,8 +62,7 @@ def eyes(landmarks: Landmarks) -> NDArray[np.float32]:
 
 
 def test_every_landmarker_of_the_folder_has_a_card() -> None:
-    shared = {"regions"}
-    assert {card.adapter for card in CARDS} == set(adapters("face_landmarks")) - shared
+    assert {card.adapter for card in CARDS} == set(adapters("face_landmarks"))
 
 
 def test_the_points_are_as_many_as_their_scheme_says(landmarker: Landmarker) -> None:
