@@ -58,7 +58,6 @@ def analyze_media(
         watchers.frame(frame, analysis)
         watchers.progress(Progress(frame.time_s, media.duration_s, _worst(analysis.readings)))
     faces = judge.faces()
-    wall_s = time.perf_counter() - started_s
     return FileReport(
         input=name,
         kind=media.kind,
@@ -66,13 +65,17 @@ def analyze_media(
         verdict=judge.verdict(faces),
         faces=faces,
         model=model_facts(models),
-        timing=Timing(
-            wall_s=round(wall_s, 3),
-            realtime_factor=round(wall_s / media.duration_s, 4) if media.duration_s else None,
-            frames_decoded=media.decoded_frames,
-            frames_analysed=analysed,
-            frames_damaged=media.damaged_frames,
-        ),
+        timing=_timing(media, analysed, time.perf_counter() - started_s),
+    )
+
+
+def _timing(media: MediaFile, analysed: int, wall_s: float) -> Timing:
+    return Timing(
+        wall_s=round(wall_s, 3),
+        realtime_factor=round(wall_s / media.duration_s, 4) if media.duration_s else None,
+        frames_decoded=media.decoded_frames,
+        frames_analysed=analysed,
+        frames_damaged=media.damaged_frames,
     )
 
 
