@@ -55,15 +55,15 @@ class ServiceProcess:
             )
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=10)
 
-    def wait_until_ready(self) -> None:
-        """Wait until /readyz says so."""
-        wait_until(self._is_ready, START_S, f"the service to be ready\n{self.output()}")
+    def wait_until_up(self) -> None:
+        """Wait until it answers."""
+        wait_until(self._is_up, START_S, f"the service\n{self.output()}")
 
-    def _is_ready(self) -> bool:
+    def _is_up(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"the service ended:\n{self.output()}")
         with contextlib.suppress(httpx.TransportError):
-            return self.client.get("/readyz").status_code in (200, 401)
+            return self.client.get("/livez").is_success
         return False
 
     def output(self) -> str:
@@ -90,7 +90,7 @@ def running(
     """Run the service as a process and end it at the end."""
     service = ServiceProcess(directory, models, toml, **facts)  # type: ignore[arg-type]
     try:
-        service.wait_until_ready()
+        service.wait_until_up()
         yield service
     finally:
         service.end()

@@ -87,6 +87,11 @@ def test_a_client_that_does_not_read_is_closed_and_others_do_not_notice(service)
         assert reads_close_frame(sleeper, 1013)
 
 
+def drain(client):
+    while True:
+        client.recv(timeout=20)
+
+
 def test_a_slow_client_gets_the_newest_result_when_it_is_ready(service):
     with live(service) as client:
         wait_until(lambda: clients(service) == 1, 10, "the client")

@@ -1,0 +1,156 @@
+"""What survives: a crash, a restart, a receiver that was away."""
+
+import json
+import signal
+
+import pytest
+
+from tests.needs import wait_until
+from tests.service import Receiver, ServiceProcess, running, toy_models
+
+SECRET = "the secret of the desk"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return toy_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def hook(receiver):
+    return f'[[sinks]]\ntype = "webhook"\nname = "desk"\nurl = "{receiver.url}"\n'
+
+
+def drawn(number=1):
+    source = {"type": "synthetic", "fps": 10, "seed": number}
+    return {"id": f"drawn-{number}", "name": "Drawn", "source": source}
+
+
+def open_alert(api):
+    return wait_until(
+        lambda: api.get("/api/alerts", params={"state": "open"}).json(), 30, "an open alert"
+    )[0]
+
+
+def bodies(receiver):
+    return [json.loads(body) for _, body in receiver.requests]
+
+
+def test_streams_and_alerts_survive_a_kill(models, tmp_path, receiver):
+    """F31: after SIGKILL the stream is back and the alert ends, under its own id."""
+    service = ServiceProcess(tmp_path, models, hook(receiver))
+    service.wait_until_up()
+    service.client.post("/api/streams", json=drawn())
+    alert = open_alert(service.client)
+    service.client.post(f"/api/alerts/{alert['alert_id']}/judge", json={"manipulated": True})
+    service.end(signal.SIGKILL)
+
+    with running(tmp_path, models, hook(receiver)) as again:
+        assert [view["id"] for view in again.client.get("/api/streams").json()] == ["drawn-1"]
+        old = again.client.get(f"/api/alerts/{alert['alert_id']}").json()
+        assert old["phase"] == "closed"
+        assert old["judged"] is True
+        assert "stopped without a farewell" in old["reasons"][-1]["text"]
+        wait_until(
+            lambda: again.client.get("/api/streams/drawn-1/status").json()["frames_analysed"],
+            30,
+            "frames of the restored stream",
+        )
+
+        def phases():
+            mine = [
+                b["alert"] for b in bodies(receiver) if b["alert"]["alert_id"] == old["alert_id"]
+            ]
+            return {alert["phase"] for alert in mine}
+
+        wait_until(lambda: {"opened", "closed"} <= phases(), 20, "the deliveries")
+
+
+def test_an_alert_is_delivered_once_its_receiver_is_back(models, tmp_path):
+    """F29, F31: the receiver is away, the service is killed, the delivery comes all the same."""
+    away = Receiver()
+    away.close()
+    service = ServiceProcess(tmp_path, models, hook(away))
+    service.wait_until_up()
+    service.client.post("/api/streams", json=drawn())
+    alert = open_alert(service.client)
+    wait_until(
+        lambda: (
+            'fakewatch_deliveries_total{result="retried",sink="desk"} 1.0'
+            in service.client.get("/metrics").text
+        ),
+        20,
+        "a try that failed",
+    )
+    service.end(signal.SIGKILL)
+
+    back = Receiver()
+    try:
+        with running(tmp_path, models, hook(back)) as again:
+            again.client.delete("/api/streams/drawn-1")
+            wait_until(lambda: len(back.requests) >= 2, 30, "the opening and the close")
+        first, *_, last = bodies(back)
+    finally:
+        back.close()
+    assert first["alert"]["alert_id"] == alert["alert_id"]
+    assert (first["alert"]["phase"], last["alert"]["phase"]) == ("opened", "closed")
+    ids = [headers["webhook-id"] for headers, _ in back.requests]
+    assert len(set(ids)) == len(ids), "each event once"
+
+
+def test_a_failing_sink_delays_no_other(models, tmp_path):
+    away = Receiver()
+    away.close()
+    archive = tmp_path / "alerts.jsonl"
+    sinks = hook(away) + f'[[sinks]]\ntype = "jsonl"\npath = "{archive}"\n'
+    with running(tmp_path, models, sinks) as service:
+        service.client.post("/api/streams", json=drawn())
+        wait_until(lambda: archive.exists() and archive.read_text(), 30, "the archive")
+        page = wait_until(
+            lambda: (
+                (text := service.client.get("/metrics").text)
+                and 'outbox_pending{sink="jsonl"} 0.0' in text
+                and 'outbox_pending{sink="desk"} 1.0' in text
+                and text
+            ),
+            20,
+            "one waiting delivery",
+        )
+    assert 'fakewatch_deliveries_total{result="dead",sink="desk"} 0.0' in page
+
+
+def test_a_changed_stream_is_restored_as_it_was_changed(models, tmp_path):
+    with running(tmp_path, models) as service:
+        for number in (1, 2):
+            service.client.post("/api/streams", json=drawn(number))
+        change = {"name": "Renamed", "source": {"seed": 7}}
+        service.client.patch("/api/streams/drawn-1", json=change)
+        service.client.delete("/api/streams/drawn-2")
+    with running(tmp_path, models) as again:
+        (view,) = again.client.get("/api/streams").json()
+    assert (view["name"], view["source"]["seed"], view["source"]["fps"]) == ("Renamed", 7, 10)
+
+
+def test_a_damaged_database_stops_no_start(models, tmp_path):
+    """F33."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/fakewatch.db").write_bytes(b"garbage" * 1000)
+    with running(tmp_path, models) as service:
+        health = service.client.get("/healthz").json()
+        assert service.client.get("/readyz").status_code == 200
+    assert "damaged" in health["readiness"]["degraded"][0]
+    assert (tmp_path / "data/fakewatch.db.damaged-1").read_bytes() == b"garbage" * 1000
+
+
+def test_two_services_do_not_share_a_database(models, tmp_path):
+    with running(tmp_path, models) as first, running(tmp_path, models) as second:
+        assert first.client.get("/readyz").status_code == 200
+        report = second.client.get("/readyz")
+    assert report.status_code == 503
+    assert "another fakewatch service is using it" in report.text
