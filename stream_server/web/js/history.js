@@ -50,6 +50,7 @@ export class StreamHistory {
     this.arrivedMs = 0;
     this.epoch = null;
     this.arrivals = []; // page time of the last results, for their rate
+    this.ages = []; // ms, of the same results
   }
 
   /** Take one live "analysis" message. */
@@ -63,7 +64,11 @@ export class StreamHistory {
     this.ageMs = message.age_ms;
     this.arrivedMs = arrivedMs;
     this.arrivals.push(arrivedMs);
-    while (this.arrivals[0] < arrivedMs - 2000) this.arrivals.shift();
+    this.ages.push(message.age_ms);
+    while (this.arrivals[0] < arrivedMs - 2000) {
+      this.arrivals.shift();
+      this.ages.shift();
+    }
     for (const reading of analysis.readings) {
       if (!this.faces.has(reading.track_id)) {
         this.faces.set(reading.track_id, new FaceHistory(reading.track_id));
@@ -79,6 +84,12 @@ export class StreamHistory {
   present() {
     const ids = new Set(this.analysis?.readings.map((reading) => reading.track_id) ?? []);
     return [...this.faces.values()].filter((face) => ids.has(face.trackId));
+  }
+
+  /** Median age of the last results at the service, in ms: single ones flicker too much to read. */
+  get typicalAgeMs() {
+    const sorted = [...this.ages].sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? NaN;
   }
 
   /** Results a second that reached this page. */

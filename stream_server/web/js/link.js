@@ -28,17 +28,16 @@ export class WebRtcLink extends EventTarget {
     this.name = name;
     this.iceServers = iceServers;
     this.streamId = null;
-    this.stats = { encodeMs: 0, sendMs: 0, rttMs: 0 };
+    this.stats = { rttMs: null, rttLeastMs: 0, encodeLeastMs: 0 };
   }
 
   /**
-   * From camera to result, in ms, without the service's own time.
+   * The quickest way from camera to service and back, in ms.
    *
    * The receiver knows that a picture is complete when the next one begins: one picture later.
    */
   get wayMs() {
-    const { encodeMs, sendMs, rttMs, fps } = this.stats;
-    return encodeMs + sendMs + rttMs + 1000 / (fps || 30);
+    return this.stats.encodeLeastMs + this.stats.rttLeastMs + 1000 / (this.stats.fps || 30);
   }
 
   /** Connect, and keep connected until `stop`. Throws Refused when the service says no at first. */
@@ -97,6 +96,9 @@ export class WebRtcLink extends EventTarget {
     const alerts = peer.createDataChannel("alerts");
     results.onmessage = ({ data }) => this.#hear(data);
     alerts.onmessage = ({ data }) => this.#hear(data);
+    alerts.onclose = () => {
+      if (peer === this.#peer) this.#retry("The connection was lost.");
+    };
     alerts.onopen = () => {
       this.#alerts = alerts;
       this.#tries = 0;
@@ -215,8 +217,6 @@ function readStats(report) {
         bytes: one.bytesSent,
         frames: one.framesEncoded,
         encodeS: one.totalEncodeTime ?? 0,
-        packets: one.packetsSent,
-        sendS: one.totalPacketSendDelay ?? 0,
         width: one.frameWidth,
         height: one.frameHeight,
         fps: one.framesPerSecond,
@@ -233,16 +233,21 @@ function readStats(report) {
 
 function rates(now, before, last) {
   const frames = before ? now.frames - before.frames : 0;
-  const packets = before ? now.packets - before.packets : 0;
+  const encodeMs = frames > 0 ? ((now.encodeS - before.encodeS) * 1000) / frames : null;
   return {
     rttMs: now.rttMs ?? last.rttMs,
+    rttLeastMs: least(last.rttLeastMs, now.rttMs),
+    encodeLeastMs: least(last.encodeLeastMs, encodeMs),
     lossShare: now.lossShare,
     width: now.width,
     height: now.height,
     fps: now.fps ?? null,
     limitedBy: now.limitedBy,
     bitrateBps: before ? ((now.bytes - before.bytes) * 8000) / (now.at - before.at) : null,
-    encodeMs: frames > 0 ? ((now.encodeS - before.encodeS) * 1000) / frames : last.encodeMs,
-    sendMs: packets > 0 ? ((now.sendS - before.sendS) * 1000) / packets : last.sendMs,
   };
+}
+
+/** The smaller of what was measured; 0 stands for "nothing yet". */
+function least(before, now) {
+  return before && now ? Math.min(before, now) : (now ?? before);
 }

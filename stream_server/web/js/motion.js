@@ -1,33 +1,34 @@
 /** Where a face is now: the server's boxes are a little old, and the video on screen is not. */
 
+const CLOCK_MS = 10_000;
 const KEPT_MS = 600;
 const FIT_MS = 220;
 const HORIZON_MS = 350;
 const STILL_SHARE_PER_S = 0.05;
 
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-};
-
 /**
  * Maps the page's clock to the stream's media time.
  *
- * A result with media time t left the camera `lag_ms` before it arrived here; lag is what was
- * measured on the way (encoding, both directions of the network, the service). The difference of
- * the two clocks is constant, so the median of the last results is far better than each of them.
+ * A result arrives some time after its picture was captured: the way there, the age that the
+ * service measured, the way back. Whatever is not measured only makes it later, never earlier, so
+ * the earliest of the last results tells the difference of the two clocks; it is constant.
  */
 export class MediaClock {
-  #samples = [];
+  #samples = []; // [arrivedMs, arrival less age less media time], the least last
 
-  note(arrivedMs, timeS, lagMs) {
-    this.#samples.push(arrivedMs - lagMs - timeS * 1000);
-    if (this.#samples.length > 45) this.#samples.shift();
+  note(arrivedMs, timeS, ageMs) {
+    const sample = arrivedMs - ageMs - timeS * 1000;
+    while (this.#samples.length && this.#samples.at(-1)[1] >= sample) this.#samples.pop();
+    this.#samples.push([arrivedMs, sample]);
+    while (this.#samples[0][0] < arrivedMs - CLOCK_MS) this.#samples.shift();
   }
 
-  /** Media time in ms of something captured at `captureMs` (performance.now); NaN before any result. */
-  mediaMs(captureMs) {
-    return this.#samples.length ? captureMs - median(this.#samples) : NaN;
+  /**
+   * Media time in ms of what was captured at `captureMs` (performance.now), where the quickest way
+   * from camera to service and back takes `wayMs`. NaN before any result.
+   */
+  mediaMs(captureMs, wayMs) {
+    return this.#samples.length ? captureMs - this.#samples[0][1] + wayMs : NaN;
   }
 
   reset() {

@@ -81,7 +81,7 @@ export class Stage extends HTMLElement {
 
   #noteResult({ id, event, arrivedMs }) {
     if (id !== this.#book.selected || !this.#link) return;
-    this.#clock.note(arrivedMs, event.analysis.time_s, event.age_ms + this.#link.wayMs);
+    this.#clock.note(arrivedMs, event.analysis.time_s, event.age_ms);
   }
 
   /** Draw the boxes as they belong to a picture captured at `captureMs` on the page's clock. */
@@ -93,7 +93,7 @@ export class Stage extends HTMLElement {
     this.drawn = [];
     if (!analysis) return;
     this.#shape(analysis.width, analysis.height);
-    const mediaMs = this.#link ? this.#clock.mediaMs(captureMs) : this.#pictureMs;
+    const mediaMs = this.#link ? this.#clock.mediaMs(captureMs, this.#link.wayMs) : this.#pictureMs;
     const alpha = freshness(performance.now() - history.arrivedMs + (history.ageMs ?? 0));
     this.#frame.classList.toggle("stale", alpha === 0);
     if (alpha === 0) return;

@@ -45,7 +45,7 @@ export class StreamBar extends HTMLElement {
     const { history, status } = stream;
     const stats = this.#link?.stats;
     const sinceMs = performance.now() - history.arrivedMs;
-    const ageMs = history.analysis ? history.ageMs + (this.#link ? this.#link.wayMs : 0) : NaN;
+    const ageMs = history.analysis ? history.typicalAgeMs : NaN;
     const stale = history.analysis && sinceMs > STALE_MS;
     this.#show("age", stale ? "stale" : milliseconds(ageMs), stale);
     const decoded = status?.fps_decoded;
