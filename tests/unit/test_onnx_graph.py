@@ -1,0 +1,108 @@
+"""The edits by which published models are converted change no answer."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from export.convert_mesh478 import blendshape_points
+from export.onnx_graph import (
+    add_constant,
+    drop_unused_constants,
+    require_hash,
+    rewrite_prelu,
+    run_model,
+    save_checked,
+    shorten_names,
+    take_uint8_bgr,
+)
+
+SIDE_PX = 8
+
+
+@pytest.fixture
+def model() -> onnx.ModelProto:
+    """A transposition, a convolution and a PReLU whose slopes are negative, small and above 1."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Transpose", ["in"], ["turned"], perm=[0, 3, 1, 2], name="a/b"),
+            helper.make_node("Conv", ["turned", "kernel", "shift"], ["sum"], kernel_shape=[3, 3]),
+            helper.make_node("PRelu", ["sum", "slope"], ["out"]),
+        ],
+        "small",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, SIDE_PX, SIDE_PX, 3])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, 4, 6, 6])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
+    random = np.random.default_rng(0)
+    add_constant(model, "kernel", random.normal(size=(4, 3, 3, 3)).astype(np.float32))
+    add_constant(model, "shift", random.normal(size=4).astype(np.float32))
+    add_constant(model, "slope", np.array([-0.5, 0, 0.3, 1.7], np.float32).reshape(1, 4, 1, 1))
+    return model
+
+
+def rgb(image: np.ndarray) -> np.ndarray:
+    return image[..., ::-1].astype(np.float32) / 255
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (1, SIDE_PX, SIDE_PX, 3), np.uint8)
+
+
+def test_prelu_rewritten_is_prelu(model: onnx.ModelProto, image: np.ndarray) -> None:
+    (expected,) = run_model(model, {"in": rgb(image)})
+    rewrite_prelu(model)
+    assert "PRelu" not in {node.op_type for node in model.graph.node}
+    assert "slope" not in {entry.name for entry in model.graph.initializer}
+    (found,) = run_model(model, {"in": rgb(image)})
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_a_uint8_bgr_input_gives_what_scaled_rgb_gave(
+    model: onnx.ModelProto, image: np.ndarray
+) -> None:
+    (expected,) = run_model(model, {"in": rgb(image)})
+    take_uint8_bgr(model, SIDE_PX)
+    (found,) = run_model(model, {"image": image})
+    assert np.abs(found - expected).max() < 1e-5
+
+
+def test_a_graph_that_begins_otherwise_is_refused(model: onnx.ModelProto) -> None:
+    del model.graph.node[0]
+    with pytest.raises(ValueError, match="does not begin"):
+        take_uint8_bgr(model, SIDE_PX)
+
+
+def test_short_names_leave_the_answer_alone(model: onnx.ModelProto, image: np.ndarray) -> None:
+    (expected,) = run_model(model, {"in": rgb(image)})
+    shorten_names(model, "m")
+    assert max(len(name) for node in model.graph.node for name in node.output) <= 4
+    (found,) = run_model(model, {model.graph.input[0].name: rgb(image)})
+    assert np.array_equal(found, expected)
+
+
+def test_saving_twice_gives_the_same_file(model: onnx.ModelProto, tmp_path: Path) -> None:
+    first = save_checked(model, tmp_path / "one.onnx")
+    assert save_checked(model, tmp_path / "two.onnx") == first
+
+
+def test_constants_that_nobody_reads_are_dropped(model: onnx.ModelProto) -> None:
+    add_constant(model, "spare", np.zeros(3, np.float32))
+    drop_unused_constants(model)
+    assert "spare" not in {entry.name for entry in model.graph.initializer}
+
+
+def test_only_the_published_file_is_converted(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"another")
+    with pytest.raises(ValueError, match="expected 00"):
+        require_hash(tmp_path / "model", "00")
+
+
+def test_the_blendshape_net_reads_146_points_in_order() -> None:
+    points = blendshape_points()
+    assert len(points) == 146
+    assert points == sorted(set(points))
+    assert points[-1] == 477
