@@ -91,6 +91,7 @@ class Decoder:
         self.damaged_frames = 0
         self.bytes_in = 0
         self.failed_packets = 0
+        self.time_s = 0.0
         self._packets = packets if packets is not None else container.demux(self.stream)
         self._stream_id, self._epoch = stream_id, epoch
         self._limits = limits
@@ -99,7 +100,6 @@ class Decoder:
         self._reformatter = VideoReformatter()
         self._failures = 0
         self._hurt_since_s: float | None = None
-        self._now_s = 0.0
 
     def frames(self) -> Iterator[Frame]:
         """Frames in order of time; their images own their memory.
@@ -140,13 +140,13 @@ class Decoder:
         self._failures = 0
         index = self.decoded_frames
         self.decoded_frames += 1
-        self._now_s = self._time.at(picture.pts, picture.time_base)
+        self.time_s = self._time.at(picture.pts, picture.time_base)
         damaged = self._is_damaged(picture)
         self.damaged_frames += damaged
-        if not self._wanted(self._now_s):
+        if not self._wanted(self.time_s):
             return None
         return Frame(
-            self._stream_id, index, self._now_s, self._epoch, self._pixels(picture), damaged
+            self._stream_id, index, self.time_s, self._epoch, self._pixels(picture), damaged
         )
 
     def _is_damaged(self, picture: av.VideoFrame) -> bool:
@@ -161,7 +161,7 @@ class Decoder:
             self._hurt()
         if self._hurt_since_s is None:
             return False
-        if self._now_s - self._hurt_since_s > self._limits.damage_lasts_s:
+        if self.time_s - self._hurt_since_s > self._limits.damage_lasts_s:
             self._hurt_since_s = None
             return False
         return True
@@ -176,7 +176,7 @@ class Decoder:
         return upright(np.asarray(image, np.uint8), picture.rotation)
 
     def _hurt(self) -> None:
-        self._hurt_since_s = self._now_s
+        self._hurt_since_s = self.time_s
 
     def _fail(self) -> None:
         self._hurt()

@@ -29,7 +29,8 @@ _LOCAL = "file"
 _STILL_FORMATS = frozenset({"image2", "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe"})
 _STILL_FORMATS_2 = frozenset({"tiff_pipe", "jpegls_pipe", "jpegxl_pipe", "j2k_pipe", "ppm_pipe"})
 _TEXT_CODECS = frozenset({"ansi", "xbin", "bintext", "idf"})
-_TRUNCATED_BELOW = 0.9
+_MISSING_SHARE = 0.1
+_ROUNDING_S = 0.5
 
 _SENTENCES = {
     "missing": "there is no such file",
@@ -39,7 +40,7 @@ _SENTENCES = {
     "empty": "it is empty",
     "not_media": "it is neither a picture nor a video, or its beginning is damaged or missing",
     "no_video": "it has no video in it",
-    "no_frames": "no picture in it can be decoded",
+    "no_frames": "no picture in it can be decoded; it may be damaged",
     "codec_unsupported": "its video codec cannot be decoded here",
     "scheme_forbidden": "only files and http, https, rtsp and rtsps addresses can be opened",
     "auth_failed": "the user name or the password is not accepted",
@@ -102,11 +103,8 @@ class MediaFile:
             return
         if self._decoder is None:
             return
-        last_s = 0.0
         try:
-            for frame in self._decoder.frames():
-                last_s = frame.time_s
-                yield frame
+            yield from self._decoder.frames()
         except av.error.FFmpegError:
             self.truncated = True
         except SourceError as error:
@@ -115,8 +113,18 @@ class MediaFile:
             self.truncated = True
         if self._decoder.decoded_frames == 0:
             raise _error("no_frames")
-        if self.duration_s and last_s < _TRUNCATED_BELOW * self.duration_s - 1.0:
-            self.truncated = True
+        self.truncated |= self._ended_early(self._decoder)
+
+    def _ended_early(self, decoder: Decoder) -> bool:
+        """Whether clearly less came out than the file promised; its sound may be longer."""
+        stream = decoder.stream
+        if stream.duration is not None and stream.time_base is not None:
+            promised_s = float(stream.duration * stream.time_base)
+        else:
+            promised_s = self.duration_s or 0.0
+        frame_s = 1 / self.fps if self.fps else 0.0
+        tolerated_s = max(_ROUNDING_S, 2 * frame_s, _MISSING_SHARE * promised_s)
+        return promised_s - decoder.time_s > tolerated_s
 
 
 @contextmanager

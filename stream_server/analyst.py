@@ -16,7 +16,7 @@ from stream_server.slot import FrameSlot
 from stream_server.stream_health import StreamHealth
 from stream_server.watchdog import FrozenWatch
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("fakewatch.runner")
 _WAKE_S = 0.2
 
 

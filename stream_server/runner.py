@@ -18,7 +18,7 @@ from stream_server.stream_health import StreamHealth
 from stream_server.supervisor import Supervisor
 from stream_server.watchdog import StallSettings
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("fakewatch.runner")
 _COMPLAIN_EVERY_S = 10.0
 
 

@@ -171,8 +171,9 @@ class StreamHealth:
     def refresh(self, now_s: float) -> bool:
         """Work the state out anew; True when it changed."""
         with self._lock:
-            broken = StreamState.FAILED if self._broken else None
-            state = self._phase or broken or self._flowing(now_s)
+            state = self._phase or self._flowing(now_s)
+            if self._broken and self._epoch is not None and state is not StreamState.ENDED:
+                state = StreamState.FAILED
             if state is self._state:
                 return False
             self._state, self._since = state, self._wall()

@@ -15,7 +15,7 @@ from stream_server.status import StreamState
 from stream_server.stream_health import StreamHealth, Traffic
 from stream_server.watchdog import StallSettings, StallWatch
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("fakewatch.runner")
 
 _FULL_SLOT_S = 0.5
 

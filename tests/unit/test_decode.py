@@ -9,15 +9,17 @@ from pipeline.decode import DecodeLimits, Decoder, VideoPacket, failure_code, up
 from pipeline.errors import SourceLost, SourceRefused
 from pipeline.media_time import Picker
 from pipeline.types import Frame, StreamId
-from tests.media import moving_person, plain_wall, write_clip
+from tests.media import plain_wall, write_clip
 
 CAMERA = StreamId("camera")
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "person.mp4"
-    return write_clip(path, moving_person(3.0, width=320, height=240))
+    path = tmp_path_factory.mktemp("clips") / "squares.mp4"
+    chance = np.random.default_rng(0)
+    squares = chance.integers(0, 255, (15, 20, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    return write_clip(path, (np.roll(squares, 2 * index, axis=1) for index in range(90)))
 
 
 def decode(path: Path, **options: object) -> tuple[Decoder, list[Frame]]:

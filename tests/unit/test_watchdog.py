@@ -62,7 +62,7 @@ def test_a_source_without_a_limit_is_never_stalled() -> None:
 
 def pictures(moving: bool, count: int, seed: int = 0) -> list[np.ndarray]:
     chance = np.random.default_rng(seed)
-    still = chance.integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    still = chance.integers(0, 255, (72, 128, 3), dtype=np.uint8)
     return [np.roll(still, index * moving, axis=1) for index in range(count)]
 
 
