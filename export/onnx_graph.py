@@ -1,7 +1,6 @@
 """Edits of ONNX graphs that the conversions of published models share."""
 
 import hashlib
-import itertools
 import os
 import subprocess
 import sys
@@ -33,29 +32,60 @@ def from_tflite(content: bytes) -> onnx.ModelProto:
         source.write_bytes(content)
         command = [sys.executable, "-m", "tf2onnx.convert", "--opset", "16"]
         subprocess.run(  # noqa: S603 - our own interpreter, our own file names
-            [*command, "--tflite", str(source), "--output", str(target)], check=True
+            [*command, "--tflite", str(source), "--output", str(target)],
+            env=os.environ | {"PYTHONHASHSEED": "0"},  # else the order of nodes is left to chance
+            check=True,
         )
         return onnx.load(target)
 
 
-def shorten_names(model: onnx.ModelProto, prefix: str) -> None:
-    """Give every tensor a short name; TFLite's are a tenth of the file. Nodes lose theirs."""
+def canonize(model: onnx.ModelProto, prefix: str) -> None:
+    """Order nodes and constants by the way from the outputs back, and give tensors short names.
+
+    tf2onnx leaves both to chance; TFLite's own names are a tenth of the file.
+    """
     graph = model.graph
-    counter = itertools.count()
+    replace_nodes(model, _in_order(graph))
+    drop_unused_constants(model)
     names: dict[str, str] = {"": ""}
-    for holder in (*graph.input, *graph.initializer):
-        names[holder.name] = f"{prefix}{next(counter)}"
-        holder.name = names[holder.name]
+    for name in (entry.name for entry in graph.input):
+        names[name] = f"{prefix}{len(names)}"
     for node in graph.node:
         node.ClearField("name")
         node.ClearField("doc_string")
+        for name in (*node.input, *node.output):
+            names.setdefault(name, f"{prefix}{len(names)}")
         node.input[:] = [names[name] for name in node.input]
-        for position, name in enumerate(node.output):
-            names[name] = f"{prefix}{next(counter)}" if name else ""
-            node.output[position] = names[name]
-    for output in graph.output:
-        output.name = names[output.name]
+        node.output[:] = [names[name] for name in node.output]
+    for holder in (*graph.input, *graph.output, *graph.initializer):
+        holder.name = names[holder.name]
+    constants = sorted(graph.initializer, key=lambda entry: int(entry.name[len(prefix) :]))
+    kept = [onnx.TensorProto.FromString(entry.SerializeToString()) for entry in constants]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
     del graph.value_info[:]
+    del model.metadata_props[:]
+    graph.name = prefix
+
+
+def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Every node that an output needs, after what it needs itself, in an order of our own."""
+    produced = {name: node for node in graph.node for name in node.output}
+    ordered: list[onnx.NodeProto] = []
+    done: set[str] = set()
+    waiting = [output.name for output in reversed(graph.output)]
+    while waiting:
+        node = produced.get(waiting[-1])
+        if node is None or waiting[-1] in done:
+            waiting.pop()
+            continue
+        missing = [name for name in node.input if name in produced and name not in done]
+        if missing:
+            waiting += reversed(missing)
+            continue
+        ordered.append(node)
+        done |= set(node.output)
+    return ordered
 
 
 def rewrite_prelu(model: onnx.ModelProto) -> None:
