@@ -19,6 +19,7 @@ from pipeline.load import adapter, list_cards, models_directory
 from pipeline.model_card import ModelCard
 from pipeline.onnx_session import Device
 from stream_server.redact import redact
+from stream_server.settings import ModelsSettings, Settings
 from stream_server.settings_file import load_settings
 
 _EPILOG = """\
@@ -73,23 +74,31 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
-    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
+    parser.add_argument("--device", choices=[device.value for device in Device])
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look at everything and print one table; nothing is changed."""
-    findings = [*_machine(), *_packages(), *_runtime(), *_settings(args.config)]
-    findings += _models(Device(args.device))
+    findings = [*_machine(), *_packages(), *_runtime()]
+    try:
+        settings = load_settings(args.config)
+    except FakewatchError as error:
+        findings.append(Finding("settings", "broken", str(error)))
+    else:
+        findings += _settings(settings, args.config)
+        findings += _models(settings.models, Device(args.device or settings.models.device))
     table = Table("what", "", "detail")
     for finding in findings:
         colour = _COLOURS[finding.mark]
         table.add_row(finding.what, f"[{colour}]{finding.mark}[/{colour}]", redact(finding.detail))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    broken = [finding.what for finding in findings if finding.mark == "broken"]
-    verdict = f"Does not work: {', '.join(broken)}." if broken else "Everything needed works."
-    console.print(verdict)
+    broken = [finding for finding in findings if finding.mark == "broken"]
+    for finding in broken:
+        console.print(redact(f"{finding.what} does not work: {finding.detail}"), markup=False)
+    if not broken:
+        console.print("Everything needed works.")
     return 1 if broken else 0
 
 
@@ -121,12 +130,7 @@ def _runtime() -> Iterator[Finding]:
         yield Finding("ONNX Runtime", "broken", detail)
 
 
-def _settings(config: Path | None) -> Iterator[Finding]:
-    try:
-        settings = load_settings(config)
-    except FakewatchError as error:
-        yield Finding("settings", "broken", str(error))
-        return
+def _settings(settings: Settings, config: Path | None) -> Iterator[Finding]:
     where = f"http://{settings.server.host}:{settings.server.port}"
     yield Finding("settings", "ok", f"{config or 'defaults and environment'}; serves {where}")
     yield _storage(settings.storage.path)
@@ -141,27 +145,32 @@ def _storage(directory: Path) -> Finding:
     return Finding("storage", "ok", f"{directory}, {free_gb:.1f} GB free")
 
 
-def _models(device: Device) -> Iterator[Finding]:
+def _models(settings: ModelsSettings, device: Device) -> Iterator[Finding]:
     try:
-        cards = list_cards(models_directory())
+        cards = list_cards(settings.directory or models_directory())
     except ModelError as error:
         yield Finding("models", "broken", str(error))
         return
-    if not any(card.task == "deepfake" for card in cards):
-        yield Finding("models", "broken", "there is no classifier among them")
+    chosen = (settings.detector, settings.landmarker, settings.classifier)
+    for name in chosen:
+        if name not in [card.name for card in cards]:
+            yield Finding(f"model {name}", "broken", "chosen in the settings, but not there")
     for card in cards:
-        yield _load(card, device if card.task == "deepfake" else Device.CPU)
+        wanted = device if card.task == "deepfake" else Device.CPU
+        yield _load(card, wanted, chosen=card.name in chosen)
 
 
-def _load(card: ModelCard, device: Device) -> Finding:
+def _load(card: ModelCard, device: Device, *, chosen: bool) -> Finding:
     what, started_s = f"model {card.name}", time.perf_counter()
     try:
         model = adapter(card)(card, device)
     except (ModelError, ImportError) as error:
-        return Finding(what, "absent" if card.opt_in else "broken", str(error))
+        optional = card.opt_in and not chosen
+        return Finding(what, "absent" if optional else "broken", str(error))
     seconds = time.perf_counter() - started_s
     provider = getattr(model, "provider", "cpu")
-    return Finding(what, "ok", f"runs on {provider}, loaded and warm in {seconds:.2f} s")
+    use = "in use" if chosen else "not in use"
+    return Finding(what, "ok", f"{use}; runs on {provider}, loaded and warm in {seconds:.2f} s")
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,158 @@
+"""Delivery: at least once, in order, with patience, and no sink waits for another."""
+
+import asyncio
+
+import pytest
+
+from pipeline.errors import SinkError
+from stream_server.delivery import RETRY_AFTER_S, Dispatcher, retry_delay_s
+from stream_server.metrics import Metrics
+from stream_server.sinks import SinkGone
+from stream_server.store import StorageError
+from tests.alert_desk import CLOSED, OPENED, Desk
+
+
+class Sink:
+    """Takes events, or fails as it is told."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str]] = []
+        self.tries = 0
+        self.error: Exception | None = None
+        self.hangs = False
+        self.closed = False
+
+    async def send(self, event):
+        self.tries += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.error:
+            raise self.error
+        self.taken.append((event.alert.alert_id, event.alert.phase.value))
+
+    async def aclose(self):
+        self.closed = True
+
+
+class Post:
+    """A desk with two sinks and their dispatcher."""
+
+    def __init__(self, directory) -> None:
+        self.desk = Desk(directory)
+        self.sinks = {"log": Sink(), "hook": Sink()}
+        self.metrics = Metrics()
+        self.dispatcher = Dispatcher(self.desk.outbox, self.sinks, self.metrics)
+        self.desk.book.on_change = self.dispatcher.wake
+
+    def count(self, name, **labels):
+        return self.metrics.registry.get_sample_value(f"fakewatch_{name}", labels)
+
+
+@pytest.fixture
+async def post(tmp_path):
+    post = Post(tmp_path)
+    await post.dispatcher.start()
+    yield post
+    await post.dispatcher.stop(flush_s=1)
+    post.desk.store.close()
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - any condition, with a deadline
+            await asyncio.sleep(0.01)
+
+
+def test_the_waits_between_tries_grow_and_end():
+    delays = [retry_delay_s(attempts, lambda: 0.5) for attempts in range(1, 8)]
+    assert delays == [*RETRY_AFTER_S, None]
+
+
+def test_waits_are_spread_so_that_receivers_are_not_stormed():
+    assert (retry_delay_s(1, lambda: 0.0), retry_delay_s(1, lambda: 1.0)) == (4.0, 6.0)
+
+
+async def test_every_sink_gets_every_event_in_order(post):
+    for phase in (OPENED, CLOSED):
+        await asyncio.to_thread(post.desk.apply, phase)
+    await until(lambda: all(len(sink.taken) == 2 for sink in post.sinks.values()))
+    assert post.sinks["hook"].taken == [("alert-1", "opened"), ("alert-1", "closed")]
+    assert post.count("deliveries_total", sink="hook", result="delivered") == 2
+    assert post.count("delivery_lag_seconds_count", sink="hook") == 2
+    await until(lambda: post.count("outbox_pending", sink="hook") == 0)
+
+
+async def test_a_sink_that_hangs_delays_no_other(post):
+    post.sinks["hook"].hangs = True
+    post.desk.apply(OPENED)
+    await until(lambda: post.sinks["log"].taken)
+    assert post.sinks["hook"].taken == []
+
+
+async def test_a_failure_is_put_off_and_what_follows_waits_behind_it(post):
+    post.sinks["hook"].error = SinkError("The webhook answers 500.")
+    post.desk.apply(OPENED)
+    await until(lambda: post.count("deliveries_total", sink="hook", result="retried") == 1)
+    post.sinks["hook"].error = None
+    post.desk.apply(CLOSED)
+    post.desk.apply(OPENED, "alert-2")
+    await until(lambda: post.sinks["hook"].taken)
+    assert post.sinks["hook"].taken == [("alert-2", "opened")], "another alert does not wait"
+    assert post.desk.outbox.counts()["hook"] == (2, 0)
+
+
+async def test_a_receiver_that_is_gone_gets_a_dead_letter(post):
+    """F30: 410."""
+    post.sinks["hook"].error = SinkGone("gone")
+    post.desk.apply(OPENED)
+    await until(lambda: post.count("outbox_dead", sink="hook") == 1)
+    assert post.count("deliveries_total", sink="hook", result="dead") == 1
+
+
+async def test_what_was_sent_but_could_not_be_noted_is_not_sent_again_and_again(post, monkeypatch):
+    """F32: the disk is full between sending and forgetting."""
+    done, refused = post.desk.outbox.done, []
+
+    def refuse(delivery):
+        if len(refused) < 3:
+            refused.append(delivery)
+            raise StorageError("full")
+        done(delivery)
+
+    monkeypatch.setattr(post.desk.outbox, "done", refuse)
+    monkeypatch.setattr("stream_server.delivery._LOOK_EVERY_S", 0.02)
+    post.desk.apply(OPENED)
+    await until(lambda: sum(map(sum, post.desk.outbox.counts().values())) == 0)
+    assert [sink.tries for sink in post.sinks.values()] == [1, 1]
+
+
+async def test_leftovers_of_an_earlier_run_are_sent_at_the_start(tmp_path):
+    before = Desk(tmp_path)
+    before.apply(OPENED)
+    before.store.close()
+    post = Post(tmp_path)
+    await post.dispatcher.start()
+    await until(lambda: post.sinks["log"].taken == [("alert-1", "opened")])
+    await post.dispatcher.stop(flush_s=1)
+    post.desk.store.close()
+
+
+async def test_stopping_sends_what_is_due_and_closes_the_sinks(tmp_path):
+    post = Post(tmp_path)
+    await post.dispatcher.start()
+    post.desk.book.on_change = lambda: None
+    post.desk.apply(OPENED)
+    await post.dispatcher.stop(flush_s=5)
+    assert all(sink.taken and sink.closed for sink in post.sinks.values())
+    post.desk.store.close()
+
+
+async def test_stopping_waits_for_nobody_longer_than_it_may(tmp_path):
+    post = Post(tmp_path)
+    post.sinks["hook"].hangs = True
+    post.desk.apply(OPENED)
+    async with asyncio.timeout(5):
+        await post.dispatcher.stop(flush_s=0.1)
+    assert post.sinks["hook"].closed
+    assert post.desk.outbox.counts()["hook"] == (1, 0), "it is delivered after the restart"
+    post.desk.store.close()
