@@ -16,6 +16,7 @@ import { OwnVideo } from "./own_video.js";
 import { Preview } from "./preview.js";
 import { askFor, get, remove } from "./service.js";
 import { setText } from "./dom.js";
+import { hasTrouble, withCountdown } from "./words.js";
 
 const LIST_EVERY_MS = 2500;
 const KINDS = { configured: "camera", added: "camera", webrtc: "publisher" };
@@ -71,8 +72,13 @@ function follow(streamId) {
 }
 
 function tellTrouble() {
-  const waitS = trouble.retryAtMs ? Math.max(0, Math.ceil((trouble.retryAtMs - performance.now()) / 1000)) : 0;
-  stage.say(trouble.text && (waitS ? `${trouble.text} Trying again in ${waitS} s.` : trouble.text));
+  const status = camera ? book.stream?.status : null;
+  if (!trouble.text && status && hasTrouble(status)) {
+    stage.say(withCountdown(status.last_error_text, status.retry_in_s ?? 0));
+  } else {
+    const waitMs = trouble.retryAtMs ? trouble.retryAtMs - performance.now() : 0;
+    stage.say(trouble.text && withCountdown(trouble.text, waitMs / 1000));
+  }
   $("#unreachable").hidden = !trouble.help;
 }
 

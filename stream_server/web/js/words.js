@@ -23,6 +23,8 @@ export const STREAM_STATES = {
   ended: { tone: "calm", text: "Ended" },
 };
 
+const FLOWING = new Set(["analysing", "no_face", "insufficient", "degraded", "frozen"]);
+
 const QUALITY = {
   small: "The face is too small to judge: come closer, or use a larger picture.",
   blurred: "The face is too blurred to judge.",
@@ -60,6 +62,16 @@ export function stateOf(state) {
 
 export function streamState(state) {
   return STREAM_STATES[state] ?? { tone: "calm", text: String(state) };
+}
+
+/** Whether a stream's last error still matters. */
+export function hasTrouble(status) {
+  return Boolean(status.last_error_text) && !FLOWING.has(status.state);
+}
+
+/** A sentence, and when the next try is. */
+export function withCountdown(sentence, waitS) {
+  return waitS > 0 ? `${sentence} Trying again in ${Math.ceil(waitS)} s.` : sentence;
 }
 
 export function qualityNote(quality) {

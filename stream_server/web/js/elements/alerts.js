@@ -115,7 +115,9 @@ export class AlertBanner extends HTMLElement {
       h(
         "div",
         { class: "banner-acts" },
-        h("button", { class: "quiet", "data-act": "show", onclick: () => this.#book.select(alert.stream_id) }, "Show"),
+        this.#book.streams.has(alert.stream_id) && this.#book.selected !== alert.stream_id
+          ? h("button", { class: "quiet", "data-act": "show", onclick: () => this.#book.select(alert.stream_id) }, "Show")
+          : null,
         h("button", { class: "primary", "data-act": "acknowledge", onclick: () => this.onacknowledge(alert) }, "Acknowledge"),
       ),
     );

@@ -71,6 +71,7 @@ export class FaceCard extends HTMLElement {
     const { reading } = face;
     const parts = this.#parts;
     const words = stateOf(reading.state);
+    if (reading.state === "alert" && this.dataset.state !== "alert") this.open = true;
     this.dataset.state = reading.state;
     setIcon(parts.stateIcon, words.icon);
     setText(parts.state, words.long);

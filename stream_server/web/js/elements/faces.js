@@ -50,9 +50,11 @@ export class Faces extends HTMLElement {
     let card = this.#cards.get(face.trackId);
     if (!card) {
       card = h("fw-face", { "data-track": face.trackId });
-      this.#list.append(card);
+      const later = [...this.#cards].find(([id]) => id > face.trackId);
+      this.#list.insertBefore(card, later?.[1] ?? null);
       card.open = this.#cards.size < OPEN_AT_ONCE;
       this.#cards.set(face.trackId, card);
+      this.#cards = new Map([...this.#cards].sort(([a], [b]) => a - b));
     }
     return card;
   }

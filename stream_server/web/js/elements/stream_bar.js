@@ -51,7 +51,7 @@ export class StreamBar extends HTMLElement {
     const decoded = status?.fps_decoded;
     this.#show("fps", `${history.resultsPerS.toFixed(0)} / ${decoded?.toFixed(0) ?? "–"} fps`);
     const bps = stats?.bitrateBps ?? status?.bitrate_bps;
-    this.#show("bitrate", bitrate(bps), this.#link && bps < 400_000);
+    this.#show("bitrate", bitrate(bps), stats?.limitedBy === "bandwidth" && bps < 800_000);
     this.#show("rtt", milliseconds(stats?.rttMs));
     this.#show("loss", Number.isFinite(stats?.lossShare) ? percent(stats.lossShare) : "–", stats?.lossShare > 0.02);
     const { analysis } = history;

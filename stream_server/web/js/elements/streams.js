@@ -1,7 +1,7 @@
 /** The list of streams: what each is doing, which one is shown, and how to be rid of it. */
 
 import { h, icon, setText } from "../dom.js";
-import { streamState } from "../words.js";
+import { hasTrouble, streamState, withCountdown } from "../words.js";
 
 const KIND_ICONS = { webcam: "camera", share: "window", publisher: "upload", camera: "cctv" };
 
@@ -72,10 +72,7 @@ export class Streams extends HTMLElement {
 
 function detail(status) {
   if (!status) return "";
-  if (status.last_error_text && !["analysing", "no_face", "insufficient"].includes(status.state)) {
-    const wait = status.retry_in_s ? ` Next try in ${Math.ceil(status.retry_in_s)} s.` : "";
-    return status.last_error_text + wait;
-  }
+  if (hasTrouble(status)) return withCountdown(status.last_error_text, status.retry_in_s ?? 0);
   const size = status.width ? `${status.width} × ${status.height} · ` : "";
   return `${size}${status.fps_analysed.toFixed(0)} of ${status.fps_decoded.toFixed(0)} fps analysed`;
 }
