@@ -38,7 +38,8 @@ def test_folding_the_norms_changes_no_answer() -> None:
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in net.modules())
 
 
-@pytest.mark.filterwarnings("ignore:You are using the legacy:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Constant folding:UserWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_exported_graph_gives_three_agreeing_outputs_for_any_batch(tmp_path: Path) -> None:
     net = a_net()
     fold_norms(net)
