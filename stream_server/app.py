@@ -65,6 +65,7 @@ def build_app(settings: Settings, loaded: Models | None = None) -> FastAPI:
         openapi_url="/api/openapi.json",
         # The usual documentation pages load their scripts from elsewhere.
         docs_url=None,
+        responses=problems.RESPONSES,
         redoc_url=None,
         lifespan=_lifespan,
     )

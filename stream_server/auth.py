@@ -55,7 +55,9 @@ class Access:
     def refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         """(status, code, sentence) when a request may not pass; None when it may."""
         headers = Headers(scope=scope)
-        if self.loopback_only and not is_loopback_name(headers.get("host", "")):
+        # A rebound name knows no token: with one, a proxy may serve us under any name.
+        unprotected = self.loopback_only and self.token is None
+        if unprotected and not is_loopback_name(headers.get("host", "")):
             return 403, "foreign_host", "This service answers to this machine's own names only."
         origin = headers.get("origin")
         if origin is not None and not _same_origin(origin, headers.get("host", "")):

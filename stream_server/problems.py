@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), and the refusals that become them."""
 
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -57,6 +58,16 @@ class Problem(BaseModel):
     detail: str
     code: str
     """Stable; for programs."""
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {
+        "description": "A problem document (RFC 9457).",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for code in (422, "default")
+} | {401: {"model": Problem, "description": "The access token is missing or wrong."}}
+"""What every operation may answer, for the schema."""
 
 
 def problem(

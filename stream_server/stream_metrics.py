@@ -161,9 +161,10 @@ class StreamCollector(Collector):
         flowing, tracked = Counter[str](), Counter[str]()
         lowest: dict[str, float] = {}
         for label, status, tally in ((s.label, s.status, s.tally) for s in samples):
-            flowing[label] += status.state in _FLOWING
-            tracked[label] += tally.faces
-            if tally.coverage is not None:
+            flows = status.state in _FLOWING
+            flowing[label] += flows
+            tracked[label] += tally.faces if flows else 0
+            if flows and tally.coverage is not None:
                 lowest[label] = min(tally.coverage, lowest.get(label, 1.0))
         for family, values in ((up, flowing), (faces, tracked), (coverage, lowest)):
             for label, value in values.items():

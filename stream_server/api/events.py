@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from starlette.responses import StreamingResponse
 
-from stream_server.live import LiveAlert, Subscription, to_json
+from stream_server.live import LiveAlert, LiveAnalysis, LiveStatus, Subscription, to_json
 from stream_server.problems import NoCapacity
 from stream_server.wiring import Wired, Wiring
 
@@ -18,7 +18,17 @@ RETRY_MS = 3000
 HEARTBEAT_S = 15.0
 
 
-@router.get("/api/events", response_class=StreamingResponse)
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events whose data is a LiveAlert. The WebSocket /api/live sends"
+        " all three kinds.",
+        "model": LiveAlert | LiveStatus | LiveAnalysis,
+        "content": {"text/event-stream": {}},
+    }
+}
+
+
+@router.get("/api/events", response_class=StreamingResponse, responses=_EVENTS)
 async def events(
     wiring: Wired, last_event_id: Annotated[int | None, Header(ge=0)] = None
 ) -> StreamingResponse:

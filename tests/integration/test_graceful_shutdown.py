@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -56,6 +57,22 @@ def test_under_load_it_leaves_in_time_and_says_goodbye(models, tmp_path, how):
     assert opened == closed != set()
     assert "Traceback" not in service.output()
     assert '"event": "service_stopped"' in service.output()
+
+
+def test_cameras_that_hang_do_not_delay_the_way_down(models, tmp_path):
+    """Twelve readers wait in a network read that nothing can interrupt."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as hung:
+        port = hung.getsockname()[1]
+        cameras = "".join(
+            f'[[streams]]\nid = "h{n}"\nname = "Hung"\n'
+            f'source = {{ type = "av", url = "rtsp://127.0.0.1:{port}/", open_timeout_s = 20 }}\n'
+            for n in range(12)
+        )
+        service = ServiceProcess(tmp_path, models, cameras)
+        service.wait_until_up()
+        started_s = time.monotonic()
+        assert service.end() == 0
+        assert time.monotonic() - started_s < 20
 
 
 def read_events(url, lines):

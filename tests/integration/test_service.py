@@ -226,7 +226,9 @@ def test_its_schema_names_the_core_types_once(api):
     assert {"/api/streams", "/api/alerts", "/webrtc/offer", "/whip/{stream}"} <= set(
         schema["paths"]
     )
-    assert {"StreamStatus", "Alert", "Reason"} <= set(schema["components"]["schemas"])
+    named = {"StreamStatus", "Alert", "Reason", "LiveAnalysis", "LiveStatus", "LiveAlert"}
+    assert named | {"Problem"} <= set(schema["components"]["schemas"])
+    assert "HTTPValidationError" not in json.dumps(schema["paths"])
 
 
 def test_it_is_alive_ready_and_tells_details(api):

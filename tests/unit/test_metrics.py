@@ -115,8 +115,12 @@ def test_a_streams_counters_are_read_at_the_scrape(scrape):
 
 
 def test_a_stream_that_delivers_nothing_is_down(scrape):
-    scrape.samples = [Sample("cam", status(state=StreamState.RECONNECTING), Tally())]
+    tally = Tally()
+    tally.observe(analysis(reading(1)))
+    scrape.samples = [Sample("cam", status(state=StreamState.RECONNECTING), tally)]
     assert scrape.value("stream_up", stream="cam") == 0
+    assert scrape.value("faces_tracked", stream="cam") == 0
+    assert scrape.value("window_coverage_ratio", stream="cam") is None
 
 
 def test_the_series_of_a_stream_go_with_it(scrape):
