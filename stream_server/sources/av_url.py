@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Annotated, Literal
 
 import av
@@ -32,6 +33,9 @@ _WHITELISTS = {
     "srt": "srt,udp",
     "file": "file",
 }
+_UNTIMED = "mpjpeg"
+"""Motion JPEG over HTTP carries no times; FFmpeg makes up 25 frames a second."""
+_MICROSECOND = Fraction(1, 1_000_000)
 _SPARSE_WAIT_S = 120.0
 _READ_SHARE = 0.48
 """FFmpeg gives up after one to two time-outs, as its parser holds the newest picture back."""
@@ -183,12 +187,19 @@ class AvSource:
         decoder = self._decoder
         if decoder is None:
             return
+        untimed = container.format.name == _UNTIMED
+        if untimed:
+            self._backlog = Backlog()
         asked_s = time.monotonic()
         for packet in container.demux(decoder.stream):
+            now_s = time.monotonic()
             if self._closed.is_set():
                 return
             if self._backlog is not None:
-                self._backlog.read(time.monotonic() - asked_s)
+                self._backlog.read(now_s - asked_s)
+            if untimed and packet.size:
+                packet.time_base = _MICROSECOND
+                packet.pts = packet.dts = round(now_s * 1e6)
             yield packet
             asked_s = time.monotonic()
 
