@@ -39,7 +39,7 @@ class AnalystSettings:
     age_budget_s: float = 0.4
     frozen_after_s: float = 10.0
     finish_after_s: float = 10.0
-    """After so long without a frame, open alerts are closed: nothing is known any more."""
+    """After so long without a judged frame, open alerts are closed: nothing is known any more."""
     restarts: int = 5
     restart_window_s: float = 60.0
     """At most so many restarts of a failing analysis in that time."""
@@ -89,16 +89,15 @@ class Analyst:
         while not self._slot.closed:
             held = self._slot.take(_WAKE_S)
             now_s = time.monotonic()
-            if held is None:
-                self._rest(now_s)
-            elif not self._is_dropped(*held, age_budget_s):
+            if held is not None and not self._is_dropped(*held, age_budget_s):
                 self._judge(*held)
+            elif self._last is not None and now_s - self._last_s > self.settings.finish_after_s:
+                self._finish()
             if age_budget_s is not None:
                 self._measure(now_s)
             tick(time.monotonic())
 
     def _is_dropped(self, frame: Frame, received_s: float, age_budget_s: float | None) -> bool:
-        self._last_s = time.monotonic()
         if age_budget_s is None:
             return False
         frozen = self._frozen.is_frozen(frame.image, frame.time_s)
@@ -106,7 +105,7 @@ class Analyst:
         if frozen:
             self._health.drops["frozen"] += 1
             return True
-        if self._last_s - received_s > age_budget_s:
+        if time.monotonic() - received_s > age_budget_s:
             self._health.drops["stale"] += 1
             return True
         return False
@@ -116,7 +115,7 @@ class Analyst:
         if self._analyzer is None:
             self._analyzer = self._analyzer_for()
         self._last = analysis = self._analyzer(frame, self._shedding.level)
-        now_s = time.monotonic()
+        self._last_s = now_s = time.monotonic()
         self._busy_s += now_s - started_s
         self._health.analysed(frame, analysis, now_s - received_s, now_s)
         self._tell(analysis, now_s - received_s)
@@ -137,10 +136,6 @@ class Analyst:
         if self._health.is_settled(now_s):
             load = Load(received, analysed, self._health.age_s(95, now_s), busy)
             self._health.shed(self._shedding.update(load, now_s))
-
-    def _rest(self, now_s: float) -> None:
-        if self._last is not None and now_s - self._last_s > self.settings.finish_after_s:
-            self._finish()
 
     def _finish(self) -> None:
         """Close the open alerts and tell so; the next frame gets a fresh analyzer."""

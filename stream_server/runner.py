@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from stream_server.supervisor import Supervisor
 from stream_server.watchdog import StallSettings
 
 _log = structlog.get_logger("fakewatch.runner")
-_COMPLAIN_EVERY_S = 10.0
+_COMPLAIN_EVERY_S = _REPORT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class StreamRunner:
         self._told = threading.Lock()
         self._told_at_s = 0.0
         self._complained_s = -_COMPLAIN_EVERY_S
+        self._losses: Counter[str] = Counter()
+        self._reported_s = 0.0
         self._threads = (
             threading.Thread(target=self._read, name=f"read-{stream_id}", daemon=True),
             threading.Thread(target=self._analyse, name=f"analyse-{stream_id}", daemon=True),
@@ -129,8 +132,19 @@ class StreamRunner:
     def _tick(self, now_s: float) -> None:
         """Do what is due a few times a second, also while no frame comes."""
         self._supervisor.watch(now_s)
+        self._report_drops(now_s)
         if self._health.refresh(now_s) or now_s - self._told_at_s >= 1.0:
             self._tell()
+
+    def _report_drops(self, now_s: float) -> None:
+        """Log what was lost since the last report, in one line; a line a frame would be none."""
+        if now_s - self._reported_s < _REPORT_EVERY_S:
+            return
+        status = self._health.status(now_s)
+        losses = Counter({**status.drops, "damaged": status.frames_damaged})
+        news, self._losses, self._reported_s = losses - self._losses, losses, now_s
+        if news:
+            self._log.info("frames_lost", **news)
 
     def _changed(self) -> None:
         if self._health.refresh(time.monotonic()):

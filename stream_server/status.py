@@ -50,7 +50,7 @@ class StreamStatus:
     fps_decoded: float
     fps_analysed: float
     drops: dict[str, int]
-    """Frames that were not analysed, by reason: overwritten, stale, damaged, frozen, failed."""
+    """Frames that were not analysed, by reason: overwritten, stale, frozen, failed."""
     frames_received: int
     """Frames the source delivered to the slot."""
     frames_decoded: int

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -185,6 +186,24 @@ def test_alerts_are_closed_when_no_frame_comes_for_long() -> None:
     with stream:
         wait_until(lambda: alarmed.finished == 1, 10, "the alert to be closed")
         assert stream.analyses()[-1][1].analysis.alerts
+
+
+def test_a_frozen_picture_is_no_evidence_so_its_alerts_are_closed() -> None:
+    class Frozen(Frames):
+        def frames(self) -> Iterator[Frame]:
+            image = np.full((8, 8, 3), 99, np.uint8)
+            for frame in super().frames():
+                yield replace(frame, image=image)
+
+    settings = RunnerSettings(AnalystSettings(frozen_after_s=0.5, finish_after_s=0.3))
+    stream = WatchedStream(Frozen, settings)
+    stream.analyzer = alarmed = Alarmed()
+    with stream:
+        stream.wait_for_state(StreamState.FROZEN)
+        wait_until(lambda: alarmed.finished == 1, 10, "the alert to be closed")
+        analysed = stream.status.frames_analysed
+        wait_until(lambda: stream.status.drops["frozen"] > 100, 10, "frozen frames")
+        assert stream.status.frames_analysed == analysed
 
 
 def test_every_frame_of_a_file_is_analysed_and_then_the_stream_has_ended() -> None:
