@@ -27,7 +27,8 @@ from stream_server.sources.webrtc import TrackSource
 from stream_server.webrtc_loss import VideoBuffer, latest_buffer
 
 _CODECS = ("video/h264", "video/vp8")
-"""In order of preference: H.264 costs the receiver about half of VP8's decoding."""
+"""In order of preference: H.264 costs us a little less (2.3 against 2.7 ms a picture of 1280x720,
+all told), and cameras and OBS encode it in hardware."""
 _BAD_SDP = (
     ValueError,
     LookupError,

@@ -97,9 +97,8 @@ export class FaceCard extends HTMLElement {
     const { likelihood, low, needle, meter } = this.#parts;
     const score = reading.window;
     const known = Number.isFinite(reading.fused_prob);
-    const seen = score ? `${percent(score.coverage)} of the last seconds seen` : "nothing seen yet";
     const range = band(score?.low_prob, score?.high_prob);
-    const text = known ? `${percent(reading.fused_prob)}${range && ` (${range})`} · ${seen}` : `Insufficient · ${seen}`;
+    const text = known ? `${percent(reading.fused_prob)}${range && ` (${range})`} · ${percent(score?.coverage)} of the last seconds seen` : `Insufficient: ${score?.samples ?? 0} looks so far`;
     setText(likelihood, text);
     meter.classList.toggle("unknown", !known);
     const place = (element, left, right) => {
