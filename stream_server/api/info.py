@@ -61,7 +61,7 @@ async def info(wiring: Wired) -> Info:
         webrtc=WebrtcInfo(
             max_sessions=settings.max_sessions,
             sessions=len(wiring.webrtc),
-            heartbeat_s=settings.heartbeat_s,
+            heartbeat_s=settings.gone_after_s / 3,
             gone_after_s=settings.gone_after_s,
             ice_servers=[{"urls": s.url} for s in settings.ice_servers if s.credential is None],
         ),
