@@ -14,6 +14,7 @@ from onnx import helper
 
 from export.onnx_graph import (
     add_constant,
+    canonize,
     drop_unused_constants,
     from_tflite,
     replace_nodes,
@@ -22,7 +23,6 @@ from export.onnx_graph import (
     run_model,
     save_checked,
     set_outputs,
-    shorten_names,
     take_uint8_bgr,
 )
 
@@ -38,7 +38,7 @@ def convert(source: Path, target: Path) -> str:
     rgb = image[..., ::-1].astype(np.float32) / 255
     flat, presence = run_model(model, {model.graph.input[0].name: rgb})
     rewrite_prelu(model)
-    shorten_names(model, "m")
+    canonize(model, "m")
     take_uint8_bgr(model, SIDE_PX)
     add_constant(model, "mesh_shape", np.array([468, 3], np.int64))
     add_constant(model, "xy", np.array([0, 1], np.int64))

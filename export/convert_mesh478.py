@@ -4,6 +4,8 @@ Source: face_landmarker.task (Apache-2.0, Google), as published by MediaPipe and
 packages. Its landmark and blendshape nets become one graph that takes a (1, 256, 256, 3) uint8 BGR
 region and gives `points` (478, 2) in region px, `presence_logit` (1) and `eye_blink` (2): right
 and left, 1 = closed. Needs `pip install tf2onnx tensorflow-cpu`.
+tf2onnx places the blendshape net's transpositions by chance: hashes of conversions may differ,
+their answers may not, which is checked.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from onnx import helper
 
 from export.onnx_graph import (
     add_constant,
+    canonize,
     drop_unused_constants,
     from_tflite,
     replace_nodes,
@@ -25,7 +28,6 @@ from export.onnx_graph import (
     run_model,
     save_checked,
     set_outputs,
-    shorten_names,
     take_uint8_bgr,
 )
 
@@ -61,8 +63,8 @@ def convert(source: Path, target: Path) -> str:
         shapes = from_tflite(archive.read("face_blendshapes.tflite"))
     expected = _reference(mesh, shapes)
     rewrite_prelu(mesh)
-    shorten_names(mesh, "m")
-    shorten_names(shapes, "b")
+    canonize(mesh, "m")
+    canonize(shapes, "b")
     take_uint8_bgr(mesh, SIDE_PX)
     joined = _join(mesh, shapes)
     digest = save_checked(joined, target)

@@ -65,7 +65,7 @@ def canonize(model: onnx.ModelProto, prefix: str) -> None:
     graph.initializer.extend(kept)
     del graph.value_info[:]
     del model.metadata_props[:]
-    graph.name = prefix
+    graph.name, graph.doc_string = prefix, ""
 
 
 def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
@@ -103,13 +103,15 @@ def rewrite_prelu(model: onnx.ModelProto) -> None:
         source, slope_name = node.input
         target = node.output[0]
         slope = weights[slope_name].reshape(-1, 1, 1, 1).astype(np.float32)
-        for suffix, value in (("_pos", 1 - slope), ("_all", slope)):
+        for suffix, value in (("/scale_positive", 1 - slope), ("/scale_all", slope)):
             add_constant(model, target + suffix, value)
         nodes += [
-            helper.make_node("Relu", [source], [target + "_relu"]),
-            _scale_channels(target + "_relu", target + "_pos", target + "_1", len(slope)),
-            _scale_channels(source, target + "_all", target + "_2", len(slope)),
-            helper.make_node("Add", [target + "_2", target + "_1"], [target]),
+            helper.make_node("Relu", [source], [target + "/relu"]),
+            _scale_channels(
+                target + "/relu", target + "/scale_positive", target + "/positive", len(slope)
+            ),
+            _scale_channels(source, target + "/scale_all", target + "/all", len(slope)),
+            helper.make_node("Add", [target + "/all", target + "/positive"], [target]),
         ]
     replace_nodes(model, nodes)
     drop_unused_constants(model)

@@ -10,12 +10,12 @@ from onnx import TensorProto, helper
 from export.convert_mesh478 import blendshape_points
 from export.onnx_graph import (
     add_constant,
+    canonize,
     drop_unused_constants,
     require_hash,
     rewrite_prelu,
     run_model,
     save_checked,
-    shorten_names,
     take_uint8_bgr,
 )
 
@@ -78,7 +78,7 @@ def test_a_graph_that_begins_otherwise_is_refused(model: onnx.ModelProto) -> Non
 
 def test_short_names_leave_the_answer_alone(model: onnx.ModelProto, image: np.ndarray) -> None:
     (expected,) = run_model(model, {"in": rgb(image)})
-    shorten_names(model, "m")
+    canonize(model, "m")
     assert max(len(name) for node in model.graph.node for name in node.output) <= 4
     (found,) = run_model(model, {model.graph.input[0].name: rgb(image)})
     assert np.array_equal(found, expected)
