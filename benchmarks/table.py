@@ -54,7 +54,7 @@ def _streams(figures: Figures) -> list[Row]:
     )
     return [
         (
-            "Streams a core: 640x480 at 30 fps, one face, landmarks >= 12 and classifier >= 3 a second",
+            "Streams a core (640x480, 30 fps, a face; landmarks >= 12/s, classifier >= 3/s)",
             f"**{figures['streams_per_core']}** by processor time; {fullest} at once were served",
         ),
         ("Age of a frame when judged, ms, p50 / p95 / p99 by number of streams", "; ".join(ages)),
