@@ -63,8 +63,9 @@ class SinkError(FakewatchError):
 
 
 class UploadError(FakewatchError):
-    """An upload is refused; `status` is the HTTP answer."""
+    """An upload is refused; `status` is the HTTP answer, `code` is stable."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code

@@ -59,6 +59,9 @@ class FileLimits:
     """Declared size of a picture; larger than `decode.max_pixels` it is read at a fraction."""
     timeout_s: float = 10.0
     """For addresses: longest wait to open, and for data."""
+    formats: tuple[str, ...] = ()
+    """FFmpeg's names of the only formats to be read; empty: all. A playlist of a stranger could
+    name files of this machine, so strangers' files are read by a list."""
 
 
 class MediaFile:
@@ -189,7 +192,8 @@ def _open(path_or_url: str | Path, limits: FileLimits) -> InputContainer:
     path = Path(path_or_url)
     _check_file(path)
     # With a scheme, so that a file named "concat:x" or "pipe:" stays a file.
-    return _open_container(f"file:{path}", _LOCAL, {}, limits)
+    options = {"format_whitelist": ",".join(limits.formats)} if limits.formats else {}
+    return _open_container(f"file:{path}", _LOCAL, options, limits)
 
 
 def _open_container(

@@ -21,6 +21,7 @@ from stream_server.api import (
     page,
     session,
     streams,
+    uploads,
     webrtc,
     whip,
 )
@@ -37,6 +38,7 @@ from stream_server.readiness import Canary, Health
 from stream_server.settings import Settings, sink_name
 from stream_server.store import Store
 from stream_server.streams import StreamRegistry
+from stream_server.uploads import Uploads
 from stream_server.webrtc_peer import IceServer, PeerSettings
 from stream_server.webrtc_session import SessionSettings
 from stream_server.webrtc_sessions import WebRtcSessions
@@ -46,7 +48,8 @@ log = structlog.get_logger("fakewatch.app")
 
 _FLUSH_S = 5.0
 _CRASHED = "The service stopped without a farewell while this alert was open."
-_RESOURCES = (streams, alerts, live, events, models, info, session, health, webrtc, whip)
+_LISTS = (streams, alerts, uploads, models)
+_RESOURCES = (*_LISTS, live, events, info, session, health, webrtc, whip)
 
 
 def build_app(settings: Settings, loaded: Models | None = None) -> FastAPI:
@@ -107,6 +110,7 @@ def wire(settings: Settings, loaded: Models) -> Wiring:
             outbox, {sink_name(sink): build(sink) for sink in settings.sinks}, metrics
         ),
         webrtc=sessions,
+        uploads=Uploads(settings, metrics),
     )
 
 
@@ -145,10 +149,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wiring.alerts.on_change = wiring.dispatcher.wake
     await wiring.dispatcher.start()
     await wiring.streams.start()
+    await wiring.uploads.start()
     tasks = [asyncio.create_task(chore) for chore in _chores(wiring)]
     log.info("service_started", version=app.version, provider=wiring.models.provider)
     yield
     wiring.drain()
+    await wiring.uploads.stop()
     await wiring.webrtc.aclose()
     await wiring.streams.stop()
     for task in tasks:

@@ -1,5 +1,8 @@
 """Bounds what one request may send, whether it says its length or not."""
 
+import re
+from urllib.parse import parse_qs
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,6 +11,7 @@ from stream_server.problems import problem
 
 MAX_BODY_BYTES = 1024 * 1024
 _SENTENCE = "The request is larger than 1 MiB."
+_PARTS = re.compile(r"/api/uploads/[^/]+/parts")
 
 
 class BodyLimit:
@@ -18,7 +22,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass while its body is small."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _counts_itself(scope):
             await self._app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "0")
@@ -36,3 +40,11 @@ class BodyLimit:
             return message
 
         await self._app(scope, bounded_receive, send)
+
+
+def _counts_itself(scope: Scope) -> bool:
+    """Whether the request brings a file: `upload_intake.py` counts those while they come in."""
+    if scope["method"] == "PUT":
+        return _PARTS.fullmatch(scope["path"]) is not None
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return scope["method"] == "POST" and scope["path"] == "/api/uploads" and "name" in query

@@ -103,6 +103,11 @@ class Metrics:
             "ws_dropped_total", "Live connections that were closed because they read too slowly."
         )
 
+        self.uploads = self._gauge("uploads", "Uploaded files by state.", ("state",))
+        self.uploads_finished = self._counter(
+            "uploads_finished_total", "Uploaded files by what became of them.", ("result",)
+        )
+
     def _make_delivery_metrics(self) -> None:
         self.outbox_pending = self._gauge(
             "outbox_pending", "Deliveries that wait for a sink.", ("sink",)

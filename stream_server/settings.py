@@ -208,6 +208,22 @@ class StorageSettings(Section):
         return path.expanduser()
 
 
+class UploadsSettings(Section):
+    """Files that are sent here to be analysed, each in a process of its own; see uploads.py."""
+
+    max_bytes: Annotated[int, Field(ge=1, le=2**40)] = 2 * 2**30
+    max_duration_s: Annotated[float, Field(gt=0, le=604800)] = 14400.0
+    max_waiting: Annotated[int, Field(ge=1, le=1000)] = 16
+    parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    keep: bool = False
+    keep_reports_h: Annotated[float, Field(gt=0, le=87600)] = 24.0
+    analyse_fps: Annotated[float, Field(ge=1, le=60)] = 15.0
+    max_analysis_s: Annotated[float, Field(ge=1, le=604800)] = 7200.0
+    max_cpu_s: Annotated[int, Field(ge=1, le=604800)] = 14400
+    max_memory_mb: Annotated[int, Field(ge=256, le=1048576)] = 2048
+    min_free_mb: Annotated[int, Field(ge=0, le=1048576)] = 1024
+
+
 SinkConfig = Annotated[
     SerializeAsAny[BaseModel],
     BeforeValidator(lambda facts: parse_config("sinks", facts)),
@@ -234,6 +250,7 @@ class Settings(BaseSettings):
     runner: RunnerSection = RunnerSection()
     webrtc: WebrtcSettings = WebrtcSettings()
     storage: StorageSettings = Field(default_factory=StorageSettings)
+    uploads: UploadsSettings = UploadsSettings()
     sinks: tuple[SinkConfig, ...] = Field(
         default_factory=lambda: (parse_config("sinks", {"type": "log"}),)
     )

@@ -17,6 +17,7 @@ from stream_server.readiness import Canary, Health
 from stream_server.settings import Settings
 from stream_server.store import Store
 from stream_server.streams import StreamRegistry
+from stream_server.uploads import Uploads
 from stream_server.webrtc_sessions import WebRtcSessions
 
 
@@ -36,6 +37,7 @@ class Wiring:
     health: Health
     dispatcher: Dispatcher
     webrtc: WebRtcSessions
+    uploads: Uploads
 
     @property
     def is_crowded(self) -> bool:

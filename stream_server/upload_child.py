@@ -1,0 +1,145 @@
+"""The process that analyses one uploaded file, within limits; it dies alone, or with its parent."""
+
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import MediaError, ModelError
+from pipeline.load import Models
+from pipeline.media_file import FileLimits, open_media
+from pipeline.types import State
+from stream_server.file_analysis import Progress
+from stream_server.loading import load_models_for
+from stream_server.report_document import ReportDocument, examine, to_json
+from stream_server.report_page import render
+from stream_server.strongest import StrongestFrames
+from stream_server.upload_files import REPORTS
+from stream_server.upload_job import DoneLine, FailedLine, Job, StepLine
+
+_VIDEOS = """3gp asf av1 avi dv flv gif apng h264 hevc ivf m4v matroska mjpeg mov mp4 mpeg mpegts
+mpegtsraw mpegvideo mxf nsv nut obu ogg rm swf webm wtv yuv4mpegpipe"""
+_PICTURES = "bmp jpeg jpegls jpegxl j2k png ppm tiff webp"
+FORMATS = (*_VIDEOS.split(), *(f"{kind}_pipe" for kind in _PICTURES.split()))
+"""Pictures and videos that hold their own data; no playlist, no script of any kind."""
+_REPORT_BYTES = 256 * 2**20
+_STEP_EVERY_S = 0.25
+_ORDER = (State.INSUFFICIENT, State.CLEAR, State.SUSPECT, State.ALERT)
+_NICE = 10
+"""Live streams come first."""
+
+Say = Callable[[StepLine | DoneLine | FailedLine], None]
+
+
+def main() -> int:
+    """Read the job, analyse, write the reports, and say how it went."""
+    say = _speaker()
+    job = Job.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _limit(job)
+    try:
+        models = load_models_for(job.models)
+        if models.provider == "cpu":
+            # A GPU's driver maps far more than it uses; there the watch of the parent has to do.
+            resource.setrlimit(resource.RLIMIT_DATA, (2 * job.max_memory_bytes,) * 2)
+        document = _analyse(job, models, say)
+    except MediaError as error:
+        say(FailedLine(code=error.code, text=str(error)))
+        return 0
+    except ModelError as error:
+        say(FailedLine(code="model", text=str(error)[:500]))
+        return 0
+    except MemoryError:
+        say(FailedLine(code="memory_limit", text="The file needs more memory than is allowed."))
+        return 0
+    _write(job.output / REPORTS["html"], render(document))
+    _write(job.output / REPORTS["json"], to_json(document))
+    verdict = document.report.verdict
+    say(DoneLine(verdict=verdict.state, fake_prob=verdict.fake_prob, text=verdict.text))
+    return 0
+
+
+def _analyse(job: Job, models: Models, say: Say) -> ReportDocument:
+    step = _Steps(job, say)
+    limits = FileLimits(formats=FORMATS)
+    with open_media(job.input, analyse_fps=job.analyse_fps, limits=limits) as media:
+        step.check(media.duration_s or 0.0)
+        return examine(
+            job.name,
+            job.input,
+            media,
+            models,
+            job.analyzer.as_analyzer_settings(),
+            datetime.now(UTC),
+            progress=step,
+            pictures=StrongestFrames() if job.pictures else None,
+        )
+
+
+class _Steps:
+    """Tells the progress a few times a second, and ends what never ends."""
+
+    def __init__(self, job: Job, say: Say) -> None:
+        self._limit_s, self._say = job.max_duration_s, say
+        self._worst = State.INSUFFICIENT
+        self._said_s = float("-inf")
+
+    def __call__(self, progress: Progress) -> None:
+        self.check(progress.done_s)
+        self._worst = max(self._worst, progress.worst, key=_ORDER.index)
+        if time.monotonic() - self._said_s < _STEP_EVERY_S:
+            return
+        self._said_s = time.monotonic()
+        self._say(
+            StepLine(done_s=progress.done_s, duration_s=progress.duration_s, worst=self._worst)
+        )
+
+    def check(self, time_s: float) -> None:
+        if time_s > self._limit_s:
+            raise MediaError(
+                "too_long",
+                f"The video is longer than the limit of {self._limit_s / 60:g} minutes.",
+            )
+
+
+def _speaker() -> Say:
+    """Keep stdout for our lines; whatever a library prints goes to stderr."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(line: StepLine | DoneLine | FailedLine) -> None:
+        out.write(line.model_dump_json() + "\n")
+        out.flush()
+
+    return say
+
+
+def _leave_with_parent() -> None:
+    """Wait for the end of stdin: nobody is there any more to want the result."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os._exit(1)
+
+
+def _limit(job: Job) -> None:
+    os.umask(0o077)
+    os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (job.max_cpu_s, job.max_cpu_s + 5))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_REPORT_BYTES, _REPORT_BYTES))
+    with suppress(OSError):
+        # Where memory runs out after all, the system ends this process and no other.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

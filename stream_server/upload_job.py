@@ -1,0 +1,59 @@
+"""What the service and the process that analyses a file say to each other, as JSON lines."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from pipeline.types import State
+from stream_server.settings import AnalyzerSection, ModelsSettings
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Job(_Line):
+    """All that the analysis of one file needs; the only line to the process."""
+
+    input: Path
+    output: Path
+    """The folder for report.html and report.json."""
+    name: str
+    pictures: bool
+    models: ModelsSettings
+    analyzer: AnalyzerSection
+    analyse_fps: float
+    max_duration_s: float
+    max_cpu_s: int
+    max_memory_bytes: int
+
+
+class StepLine(_Line):
+    """How far it has come."""
+
+    type: Literal["step"] = "step"
+    done_s: float
+    duration_s: float | None
+    worst: State
+
+
+class DoneLine(_Line):
+    """Both reports are written."""
+
+    type: Literal["done"] = "done"
+    verdict: State
+    fake_prob: float | None
+    text: Annotated[str, Field(max_length=500)]
+
+
+class FailedLine(_Line):
+    """It cannot be analysed, and why."""
+
+    type: Literal["failed"] = "failed"
+    code: Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
+    text: Annotated[str, Field(max_length=500)]
+
+
+Line = Annotated[StepLine | DoneLine | FailedLine, Field(discriminator="type")]
+LINES: TypeAdapter[StepLine | DoneLine | FailedLine] = TypeAdapter(Line)
