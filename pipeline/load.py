@@ -14,7 +14,8 @@ from pipeline.onnx_session import Device
 
 DEFAULT_DETECTOR = "yunet"
 DEFAULT_LANDMARKER = "mesh478"
-"""The best at following eyelids per millisecond (benchmarks/landmarkers.py), and the default."""
+"""Of those that may be shipped, the one that follows eyelids best per millisecond (dlib68 does
+more per millisecond but misses a fifth of the blinks); see benchmarks/landmarkers.py."""
 DEFAULT_CLASSIFIER = "fakewatch-fast"
 
 FOLDERS = {
