@@ -47,7 +47,7 @@ def test_every_file_of_the_pipeline_and_the_service_is_on_the_map():
         for path in files(".py")
         if path.relative_to(ROOT).parts[0] in ("pipeline", "stream_server")
         and path.stem != "__init__"
-        and not re.search(rf"\b{path.stem}\b", page)
+        and f"`{path.stem}.py`" not in page
     ]
     assert missing == []
 
