@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -70,8 +69,7 @@ def examine(
     models: Models,
     settings: AnalyzerSettings,
     at: datetime,
-    *,
-    progress: Callable[[file_analysis.Progress], None],
+    watchers: file_analysis.Watchers,
     pictures: StrongestFrames | None = None,
 ) -> ReportDocument:
     """Analyse an opened file and keep what its report shows.
@@ -85,9 +83,10 @@ def examine(
         recorder.add(analysis)
         if pictures is not None:
             pictures.add(frame, analysis)
+        watchers.frame(frame, analysis)
 
-    watchers = file_analysis.Watchers(progress, watch)
-    report = file_analysis.analyze_media(name, media, models, settings, watchers)
+    both = file_analysis.Watchers(watchers.progress, watch)
+    report = file_analysis.analyze_media(name, media, models, settings, both)
     return ReportDocument(
         report,
         recorder.record(),

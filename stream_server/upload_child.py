@@ -14,7 +14,7 @@ from pipeline.errors import MediaError, ModelError
 from pipeline.load import Models
 from pipeline.media_file import FileLimits, open_media
 from pipeline.types import State
-from stream_server.file_analysis import Progress
+from stream_server.file_analysis import Progress, Watchers
 from stream_server.loading import load_models_for
 from stream_server.report_document import ReportDocument, examine, to_json
 from stream_server.report_page import render
@@ -76,8 +76,8 @@ def _analyse(job: Job, models: Models, say: Say) -> ReportDocument:
             models,
             job.analyzer.as_analyzer_settings(),
             datetime.now(UTC),
-            progress=step,
-            pictures=StrongestFrames() if job.pictures else None,
+            Watchers(progress=step),
+            StrongestFrames() if job.pictures else None,
         )
 
 

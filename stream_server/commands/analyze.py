@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,8 @@ from stream_server import file_analysis
 from stream_server.annotate import AnnotatedClip, write_picture
 from stream_server.loading import load_models_for
 from stream_server.redact import redact
+from stream_server.report_document import ReportDocument, examine
+from stream_server.report_page import render
 from stream_server.report_text import print_report
 from stream_server.settings import Settings
 from stream_server.settings_file import load_settings
@@ -90,13 +93,13 @@ def run(args: argparse.Namespace) -> int:
     codes: set[int] = set()
     for source in _expand(args.inputs):
         try:
-            report = _analyze_one(source, args, models, settings, console)
+            document = _analyze_one(source, args, models, settings, console)
         except FakewatchError as error:
             console.print(f"{redact(source)}: {redact(str(error))}", style="red", markup=False)
             codes.add(EXIT_UNREADABLE)
             continue
-        codes.add(_code(report, args.fail_on))
-        _show(report, args)
+        codes.add(_code(document.report, args.fail_on))
+        _show(document, args)
     return next((code for code in (1, 3, 4) if code in codes), 0)
 
 
@@ -119,7 +122,7 @@ def _expand(inputs: list[str]) -> Iterator[str]:
 
 def _analyze_one(
     source: str, args: argparse.Namespace, models: Models, settings: Settings, console: Console
-) -> FileReport:
+) -> ReportDocument:
     with ExitStack() as stack:
         media = stack.enter_context(open_media(source, analyse_fps=args.fps))
         bar = stack.enter_context(_progress_bar(console))
@@ -128,8 +131,15 @@ def _analyze_one(
             progress=lambda step: _advance(bar, task, step),
             frame=_annotator(args.output, source, media.kind, stack),
         )
-        return file_analysis.analyze_media(
-            redact(source), media, models, settings.analyzer.as_analyzer_settings(), watchers
+        local = args.output is not None and "://" not in source
+        return examine(
+            redact(source),
+            Path(source) if local else None,
+            media,
+            models,
+            settings.analyzer.as_analyzer_settings(),
+            datetime.now(UTC),
+            watchers,
         )
 
 
@@ -167,13 +177,15 @@ def _stem(source: str) -> str:
     return Path(source.split("?", 1)[0]).name or "stream"
 
 
-def _show(report: FileReport, args: argparse.Namespace) -> None:
-    document = json.dumps(dataclasses.asdict(report), ensure_ascii=False)
+def _show(document: ReportDocument, args: argparse.Namespace) -> None:
+    report = document.report
+    line = json.dumps(dataclasses.asdict(report), ensure_ascii=False)
     if args.output:
         path = args.output / f"{_stem(report.input)}.report.json"
-        path.write_text(document + "\n", encoding="utf-8")
+        path.write_text(line + "\n", encoding="utf-8")
+        path.with_suffix(".html").write_text(render(document), encoding="utf-8")
     if args.format == "json":
-        sys.stdout.write(document + "\n")
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()
     else:
         print_report(report, Console())

@@ -126,6 +126,7 @@ def test_a_folder_is_walked_and_the_output_folder_filled(
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {
         "turns.mp4.report.json",
+        "turns.mp4.report.html",
         "turns.mp4.annotated.mp4",
         "green.png.annotated.jpg",
     } <= written
