@@ -11,7 +11,7 @@ from pipeline.alert import AlertSettings, AlertTrigger
 from pipeline.blink import BlinkMeter, BlinkSettings
 from pipeline.eyes import measure_eyes
 from pipeline.fuse import FuseSettings, fuse
-from pipeline.landmarkers.regions import face_box
+from pipeline.landmarkers.regions import face_box, keypoints_of
 from pipeline.load import Models
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
@@ -23,6 +23,7 @@ from pipeline.types import (
     AlertId,
     Analysis,
     BlinkStats,
+    Face,
     Frame,
     Landmarks,
     Quality,
@@ -209,11 +210,12 @@ class StreamAnalyzer:
     def _follow(
         self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
     ) -> TrackedFace:
-        """Let the box go where the landmarks went."""
+        """Let the box and the keypoints go where the landmarks went."""
         if landmarks is None:
             return tracked
         box = face_box(landmarks, tracked.face.box)
-        return self._tracker.move(tracked.track_id, box, time_s)
+        face = Face(box, tracked.face.score_prob, keypoints_of(landmarks))
+        return self._tracker.move(tracked.track_id, face, time_s)
 
     def _classify(self, frame: Frame, looks: Sequence[_Look], shed: int) -> None:
         """Judge the crops that are due, all in one call."""

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from pipeline.geometry import center, iou, shift
 from pipeline.matching import (
     Costs,
@@ -18,6 +16,8 @@ from pipeline.matching import (
 )
 from pipeline.types import Box, Face, TrackedFace, TrackId
 
+_AGREEMENT_IOU = 0.5
+"""Detector and landmarks mean the same face; jumping between the two would only add noise."""
 _COLLISION_IOU = 0.5
 """Two tracks this close may be sitting on one face."""
 _CLEARLY_BETTER, _CLEARLY_BETTER_IF_NEW = 0.25, 0.4
@@ -64,6 +64,17 @@ class _Track:
         self.face = face
         self.last_seen_s = time_s
 
+    def confirm(self, found: Face, time_s: float) -> None:
+        """Take a detection. Where landmarks led to the same place, they know it better."""
+        followed = self.last_seen_s > self.detected_s
+        if followed and iou(self.face.box, found.box) >= _AGREEMENT_IOU:
+            self.face = replace(self.face, score_prob=found.score_prob)
+            self.last_seen_s = time_s
+        else:
+            self.see(found, time_s)
+        self.detected_s = time_s
+        self.detections += 1
+
     def tracked(self) -> TrackedFace:
         """The immutable view."""
         return TrackedFace(self.track_id, self.face, self.first_seen_s, self.last_seen_s)
@@ -103,16 +114,16 @@ class FaceTracker:
         matched = set(matches.values())
         for track_id, index in matches.items():
             track = self._tracks[track_id]
-            track.see(found[index], time_s)
-            track.detected_s = time_s
-            track.detections += 1
+            track.confirm(found[index], time_s)
         new = [self._start(found[i], time_s) for i in range(len(found)) if i not in matched]
         self._drop_shadows([self._tracks[i] for i in matches] + new, time_s)
         self._choose(time_s)
         return self.live(time_s)
 
-    def move(self, track_id: TrackId, box: Box, time_s: float) -> TrackedFace:
+    def move(self, track_id: TrackId, face: Face, time_s: float) -> TrackedFace:
         """Follow a face between detections; a jump onto another person's face is not followed.
+
+        `face` is where the landmarks are: its box and keypoints.
 
         Raises:
             KeyError: the track does not live.
@@ -121,16 +132,12 @@ class FaceTracker:
         rivals = [
             other
             for other in self._tracks.values()
-            if other is not track and iou(box, other.face.box) >= _COLLISION_IOU
+            if other is not track and iou(face.box, other.face.box) >= _COLLISION_IOU
         ]
         if rivals:
-            self._contest(track, rivals, box)
+            self._contest(track, rivals, face.box)
             return track.tracked()
-        points = track.face.keypoints
-        if points is not None:
-            (x0, y0), (x1, y1) = center(track.face.box), center(box)
-            points = points + np.array((x1 - x0, y1 - y0), dtype=np.float32)
-        track.see(replace(track.face, box=box, keypoints=points), time_s)
+        track.see(face, time_s)
         return track.tracked()
 
     def drop(self, track_id: TrackId) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,15 +78,28 @@ def test_two_boxes_on_one_face_are_one_face():
 
 def test_the_landmarks_carry_a_track_between_detections():
     tracker = FaceTracker()
-    keypoints = np.zeros((5, 2), dtype=np.float32)
-    first = Face(face(100, 200).box, 0.9, keypoints)
-    track = tracker.update([first], 0.0)[0]
+    track = tracker.update([face(100, 200)], 0.0)[0]
     for i in range(1, 30):
-        moved = tracker.move(track.track_id, face(100 + 30 * i, 200).box, i / 30)
+        keypoints = np.full((5, 2), 100 + 30 * i, dtype=np.float32)
+        led = replace(face(100 + 30 * i, 200), keypoints=keypoints)
+        moved = tracker.move(track.track_id, led, i / 30)
     assert moved.last_seen_s == pytest.approx(29 / 30)
     assert moved.face.keypoints is not None
-    assert moved.face.keypoints[0].tolist() == pytest.approx([870.0, 0.0])
+    assert moved.face.keypoints[0].tolist() == [970.0, 970.0]
     assert tracker.update([face(1000, 200)], 1.0)[0].track_id == track.track_id
+
+
+def test_a_detection_confirms_where_the_landmarks_are_and_corrects_them_only_when_they_strayed():
+    tracker = FaceTracker()
+    track = tracker.update([face(200, 200)], 0.0)[0]
+    tracker.move(track.track_id, face(212, 200), 0.4)
+    confirmed = tracker.update([face(205, 200)], 0.5)[0]
+    assert center(confirmed.face.box)[0] == pytest.approx(212)
+    assert confirmed.last_seen_s == 0.5
+    tracker.move(track.track_id, face(212, 200), 0.9)
+    corrected = tracker.update([face(260, 200)], 1.0)[0]
+    assert corrected.track_id == track.track_id
+    assert center(corrected.face.box)[0] == pytest.approx(260)
 
 
 def test_landmarks_that_cling_to_the_background_do_not_keep_a_track_alive():
@@ -93,14 +107,14 @@ def test_landmarks_that_cling_to_the_background_do_not_keep_a_track_alive():
     track = tracker.update([face(100, 200)], 0.0)[0]
     for i in range(1, 120):
         if tracker.live(i / 30):
-            tracker.move(track.track_id, face(100, 200).box, i / 30)
+            tracker.move(track.track_id, face(100, 200), i / 30)
     assert tracker.live(4.0) == []
 
 
 def test_landmarks_that_jump_onto_another_person_are_not_followed():
     tracker = FaceTracker()
     a, b = tracker.update([face(100, 200), face(400, 200)], 0.0)
-    kept = tracker.move(a.track_id, face(395, 200).box, 0.1)
+    kept = tracker.move(a.track_id, face(395, 200), 0.1)
     assert center(kept.face.box) == center(a.face.box)
     assert [t.track_id for t in tracker.live(0.1)] == [b.track_id]
     found = tracker.update([face(100, 200), face(400, 200)], 0.2)
@@ -111,7 +125,7 @@ def test_two_tracks_that_slide_onto_one_face_are_silent_until_the_detector_has_l
     tracker = FaceTracker()
     a, _ = tracker.update([face(100, 200), face(190, 200)], 0.0)
     for step in range(1, 10):
-        tracker.move(a.track_id, face(100 + 8 * step, 200).box, step * 0.05)
+        tracker.move(a.track_id, face(100 + 8 * step, 200), step * 0.05)
     assert tracker.live(0.45) == []
     found = tracker.update([face(190, 200)], 0.5)
     assert len(found) == 1
@@ -126,13 +140,13 @@ def test_a_second_box_on_a_face_does_not_silence_it():
         assert any(center(track.face.box) == (200, 200) for track in found)
         for track in found:
             if track.track_id in {one.track_id for one in tracker.live(t)}:
-                tracker.move(track.track_id, whole.box, t)
+                tracker.move(track.track_id, whole, t)
 
 
 def test_a_moved_track_that_does_not_live_is_an_error_and_a_drop_is_not():
     tracker = FaceTracker()
     with pytest.raises(KeyError):
-        tracker.move(TrackId(7), face(0, 0).box, 0.0)
+        tracker.move(TrackId(7), face(0, 0), 0.0)
     tracker.drop(TrackId(7))
 
 
@@ -169,7 +183,7 @@ def follow(tracker: FaceTracker, people: dict[str, Face], time_s: float) -> None
             people.values(), key=lambda p: np.hypot(center(p.box)[0] - x, center(p.box)[1] - y)
         )
         if iou(near.box, track.face.box) > 0.2:
-            tracker.move(track.track_id, near.box, time_s)
+            tracker.move(track.track_id, near, time_s)
 
 
 def cross(
@@ -198,7 +212,7 @@ def cross(
             continue
         for track in tracker.update(list(people.values()), time_s):
             if track.last_seen_s == time_s:
-                owner = next(name for name, one in people.items() if one is track.face)
+                owner = max(people, key=lambda name: iou(people[name].box, track.face.box))
                 owners[track.track_id].add(owner)
     return owners
 
