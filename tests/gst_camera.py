@@ -41,7 +41,7 @@ class GstCamera:
         """Start it; again on the same port after `kill`."""
         facts = {**self._facts, "port": self.port}
         self._process = subprocess.Popen(
-            [need("gst-rtsp-server"), str(SCRIPT), json.dumps(facts)],
+            [need("gst-rtsp-server"), str(SCRIPT), json.dumps(facts, default=str)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -41,7 +41,9 @@ class Mount:
 
     def factory(self):
         if self.frames:
-            source = f'multifilesrc location={self.frames} loop=true caps="{self.caps}"'
+            size = f"width={self.width} height={self.height} framerate={self.fps}/1"
+            parse = f"rawvideoparse format=i420 {size} ! identity sync=true"
+            source = f"multifilesrc location={self.frames} loop=true ! {parse}"
         else:
             source = (
                 f"videotestsrc name=source is-live=true ! capsfilter name=size caps={self.caps}"
