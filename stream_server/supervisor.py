@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import structlog
 
-from pipeline.errors import SourceError, SourceLost, SourceRefused
+from pipeline.errors import SourceError, SourceRefused
 from pipeline.interfaces import Source
 from pipeline.types import Frame, StreamId
 from stream_server.backoff import Backoff
 from stream_server.slot import FrameSlot
+from stream_server.source_errors import source_error
 from stream_server.status import StreamState
 from stream_server.stream_health import StreamHealth, Traffic
 from stream_server.watchdog import StallSettings, StallWatch
@@ -67,7 +68,7 @@ class Supervisor:
         if stall is None or self._stalled or not stall.is_stalled(now_s):
             return
         self._stalled = True
-        self._health.lost(StreamState.STALLED, _stalled())
+        self._health.lost(StreamState.STALLED, source_error("stalled"))
         self._changed()
         self._close_source()
 
@@ -79,7 +80,7 @@ class Supervisor:
             if self._stop.is_set() or (not retry and (error is None or error.code == "ended")):
                 self._health.ended()
                 break
-            delay_s = self._plan(error or _ended(), retry=retry)
+            delay_s = self._plan(error or source_error("ended"), retry=retry)
             if delay_s is None or self._stop.wait(delay_s):
                 break
         self._slot.finish()
@@ -100,15 +101,15 @@ class Supervisor:
                 self._received(frame)
                 put(frame)
         except SourceError as error:
-            return _stalled() if self._stalled else error
+            return source_error("stalled") if self._stalled else error
         except Exception:  # noqa: BLE001 - the top of a thread: one broken source costs only itself
             self._log.exception("source_failed")
-            return SourceLost("internal", "The source failed unexpectedly; see the log.")
+            return source_error("internal")
         finally:
             self._stall = None
             self._close_source()
             self._source = None
-        return _stalled() if self._stalled else None
+        return source_error("stalled") if self._stalled else None
 
     def _received(self, frame: Frame) -> None:
         now_s = time.monotonic()
@@ -169,11 +170,3 @@ def _traffic(source: Source | None) -> Traffic | None:
         return None
     damaged = getattr(source, "damaged_frames", 0)
     return Traffic(decoded, damaged, getattr(source, "bytes_in", 0))
-
-
-def _ended() -> SourceLost:
-    return SourceLost("ended", "The stream ended, or the other side closed the connection.")
-
-
-def _stalled() -> SourceLost:
-    return SourceLost("stalled", "The connection stands, but no picture came for too long.")

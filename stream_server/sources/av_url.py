@@ -14,12 +14,13 @@ from av.container import InputContainer
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pipeline.decode import DecodeLimits, Decoder, VideoPacket, failure_code
-from pipeline.errors import SourceError, SourceLost, SourceRefused
+from pipeline.errors import SourceError
 from pipeline.media_time import Picker, TimeLimits
 from pipeline.types import Frame, StreamId
 from stream_server.freshness import Backlog, Pace
 from stream_server.media_url import MediaUrl, parse_media_url
 from stream_server.redact import SecretUrl
+from stream_server.source_errors import source_error
 
 _TLS = frozenset({"rtsps", "https", "rtmps"})
 _PACED = frozenset({"file", "http", "https"})
@@ -40,24 +41,6 @@ _SPARSE_WAIT_S = 120.0
 _READ_SHARE = 0.48
 """FFmpeg gives up after one to two time-outs, as its parser holds the newest picture back."""
 _TLS_PROBE_S = 3.0
-
-_SENTENCES = {
-    "auth_failed": "The camera does not accept the user name or password.",
-    "not_found": "The server answers, but it has no such stream.",
-    "refused": "Nothing listens at that address and port.",
-    "timeout": "The server did not answer in time.",
-    "stalled": "The connection stands, but no data came for too long.",
-    "tls_failed": "No secure connection: the certificate is not trusted, or it is no TLS server.",
-    "dns_failed": "The host name cannot be resolved.",
-    "ended": "The stream ended, or the connection was closed by the other side.",
-    "invalid_data": "What the server sends is no video that can be read.",
-    "server_error": "The server answers with an error.",
-    "protocol_unsupported": "This build of FFmpeg does not know that protocol.",
-    "codec_unsupported": "The video codec cannot be decoded here.",
-    "no_video": "The stream has no video in it, only other media.",
-    "unreachable": "The server cannot be reached.",
-}
-_REFUSED = frozenset({"protocol_unsupported", "codec_unsupported", "no_video", "too_large"})
 
 
 def _valid(url: SecretUrl) -> SecretUrl:
@@ -108,6 +91,7 @@ class AvSource:
         self._url = parse_media_url(config.url.get_secret_value())
         self._closed = threading.Event()
         self._decoder: Decoder | None = None
+        self._last_counts = (0, 0, 0)
         self._picker = Picker(config.analyse_fps)
         self._backlog: Backlog | None = None if self._url.scheme in _PACED else Backlog()
         self._pace = Pace()
@@ -123,17 +107,23 @@ class AvSource:
     @property
     def decoded_frames(self) -> int:
         """Frames decoded so far, also those that nobody asked to see."""
-        return self._decoder.decoded_frames if self._decoder else 0
+        return self._counts()[0]
 
     @property
     def damaged_frames(self) -> int:
         """Frames so far that were damaged themselves or built on damage."""
-        return self._decoder.damaged_frames if self._decoder else 0
+        return self._counts()[1]
 
     @property
     def bytes_in(self) -> int:
         """Bytes of video received so far."""
-        return self._decoder.bytes_in if self._decoder else 0
+        return self._counts()[2]
+
+    def _counts(self) -> tuple[int, int, int]:
+        decoder = self._decoder
+        if decoder is None:
+            return self._last_counts
+        return decoder.decoded_frames, decoder.damaged_frames, decoder.bytes_in
 
     @property
     def may_be_silent(self) -> bool:
@@ -161,11 +151,13 @@ class AvSource:
             if self._closed.is_set():
                 return
             code = failure_code(error)
-            raise _failure("stalled" if code == "timeout" else code) from None
+            raise source_error("stalled" if code == "timeout" else code) from None
         finally:
             container.close()
+            # The decoder refers back to us: without this its buffers would wait for the collector.
+            self._last_counts, self._decoder = self._counts(), None
         if not self._closed.is_set():
-            raise _failure("ended")
+            raise source_error("ended")
 
     def _decoded(self, container: InputContainer) -> Iterator[Frame]:
         self._decoder = Decoder(
@@ -227,7 +219,7 @@ class AvSource:
             code = "timeout"  # a server that accepts and never answers
         if code in {"unreachable", "invalid_data"} and self._tls_fails():
             code = "tls_failed"
-        raise _failure(code)
+        raise source_error(code)
 
     def _resolve(self) -> None:
         if self._url.scheme == "file":
@@ -236,7 +228,7 @@ class AvSource:
             socket.getaddrinfo(self._url.host, self._url.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError):
             # FFmpeg would call it an input/output error.
-            raise _failure("dns_failed") from None
+            raise source_error("dns_failed") from None
 
     def _tls_fails(self) -> bool:
         """Ask Python's TLS for the reason of a failure that FFmpeg does not name."""
@@ -285,8 +277,3 @@ def _options(url: MediaUrl, config: Config, read_timeout_s: float) -> dict[str, 
     if url.scheme in {"http", "https"}:
         options["rw_timeout"] = str(int(read_timeout_s * 1e6))
     return options
-
-
-def _failure(code: str) -> SourceError:
-    kind = SourceRefused if code in _REFUSED else SourceLost
-    return kind(code, _SENTENCES.get(code, _SENTENCES["unreachable"]))
