@@ -20,7 +20,7 @@ from stream_server.supervisor import Supervisor
 from stream_server.watchdog import StallSettings
 
 _log = structlog.get_logger("fakewatch.runner")
-_COMPLAIN_EVERY_S = _REPORT_EVERY_S = 10.0
+_COMPLAIN_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,7 @@ class StreamRunner:
         self._told = threading.Lock()
         self._told_at_s = 0.0
         self._complained_s = -_COMPLAIN_EVERY_S
-        self._losses: Counter[str] = Counter()
-        self._reported_s = 0.0
+        self._losses = _LossLog(stream_id)
         self._threads = (
             threading.Thread(target=self._read, name=f"read-{stream_id}", daemon=True),
             threading.Thread(target=self._analyse, name=f"analyse-{stream_id}", daemon=True),
@@ -132,19 +131,9 @@ class StreamRunner:
     def _tick(self, now_s: float) -> None:
         """Do what is due a few times a second, also while no frame comes."""
         self._supervisor.watch(now_s)
-        self._report_drops(now_s)
+        self._losses.report(self._health, now_s)
         if self._health.refresh(now_s) or now_s - self._told_at_s >= 1.0:
             self._tell()
-
-    def _report_drops(self, now_s: float) -> None:
-        """Log what was lost since the last report, in one line; a line a frame would be none."""
-        if now_s - self._reported_s < _REPORT_EVERY_S:
-            return
-        status = self._health.status(now_s)
-        losses = Counter({**status.drops, "damaged": status.frames_damaged})
-        news, self._losses, self._reported_s = losses - self._losses, losses, now_s
-        if news:
-            self._log.info("frames_lost", **news)
 
     def _changed(self) -> None:
         if self._health.refresh(time.monotonic()):
@@ -163,3 +152,21 @@ class StreamRunner:
             if now_s - self._complained_s >= _COMPLAIN_EVERY_S:
                 self._complained_s = now_s
                 self._log.exception("publish_failed")
+
+
+class _LossLog:
+    """Sums up in one line every ten seconds what was lost; a line a frame would help nobody."""
+
+    def __init__(self, stream_id: StreamId) -> None:
+        self._log = _log.bind(stream=stream_id)
+        self._told: Counter[str] = Counter()
+        self._told_at_s = 0.0
+
+    def report(self, health: StreamHealth, now_s: float) -> None:
+        if now_s - self._told_at_s < _COMPLAIN_EVERY_S:
+            return
+        status = health.status(now_s)
+        losses = Counter({**status.drops, "damaged": status.frames_damaged})
+        news, self._told, self._told_at_s = losses - self._told, losses, now_s
+        if news:
+            self._log.info("frames_lost", **news)
