@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.types import StreamId
 from stream_server.plugins import parse_config
-from stream_server.problems import NotFound, Unusable
+from stream_server.problems import Unusable
 from stream_server.redact import SecretUrl, restore_credentials
 from stream_server.specs import Slug, SourceConfig, StreamSpec, revealed
 from stream_server.status import StreamStatus
@@ -73,14 +73,12 @@ async def get_status(stream_id: StreamId, wiring: Wired) -> StreamStatus:
 
 @router.get("/{stream_id}/preview.jpg", response_class=Response)
 async def get_preview(stream_id: StreamId, wiring: Wired) -> Response:
-    """Give the newest analysed picture, with its media time; 204 before the first.
+    """Give the newest analysed picture, with its media time; 204 when there is none to show.
 
     A webcam or a window that a page shares is shown to that page only, which has it anyway.
     """
-    if wiring.webrtc.is_private(stream_id):
-        raise NotFound("The picture of a webcam or a shared window stays with its page.")
     picture = await asyncio.to_thread(wiring.streams.preview(stream_id).picture)
-    if picture is None:
+    if picture is None or wiring.webrtc.is_private(stream_id):
         return Response(status_code=204)
     headers = {"X-Media-Time": f"{picture.time_s:.4f}", "Cache-Control": "no-store"}
     return Response(picture.jpeg, media_type="image/jpeg", headers=headers)

@@ -53,6 +53,7 @@ async def test_every_control_has_a_name_and_only_alerts_interrupt(open_page):
     await start_webcam(page)
     nameless = await page.evaluate(
         """[...document.querySelectorAll("button, a, input, select, canvas[role=img], video")]
+             .filter((one) => one.checkVisibility())
              .filter((one) => !(one.ariaLabel || one.textContent.trim() || one.labels?.length))
              .map((one) => one.outerHTML)"""
     )

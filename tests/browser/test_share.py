@@ -73,17 +73,18 @@ async def test_an_alert_is_announced_acknowledged_judged_and_closed(open_page, s
     assert "another channel" in words
     assert "fake" not in words.lower()
     assert await banner.get_attribute("role") == "alert"
-    row = page.locator("fw-alerts [data-alert]").first
+    alert_id = await page.locator("fw-alerts [data-alert]").first.get_attribute("data-alert")
+    row = page.locator(f"[data-alert='{alert_id}']")
     assert "Open" in await row.inner_text()
     await shoot(page, "alert-light")
     await page.click("fw-alert-banner [data-act=acknowledge]")
     await wait_for(page, "document.querySelector('fw-alert-banner').hidden")
     await row.get_by_text("Acknowledged").wait_for()
     await row.locator("[data-act=manipulated]").click()
-    await wait_for(page, "document.querySelector('[data-act=manipulated]').ariaPressed === 'true'")
+    await row.locator("[data-act=manipulated][aria-pressed=true]").wait_for()
     await show(call, picture_of(2, manipulated=False))
-    await row.get_by_text("Closed").wait_for()
-    (kept,) = [one for one in service.wiring.alerts.recent() if one.stream_name == "Shared window"]
+    await row.get_by_text("Closed").wait_for(timeout=40_000)
+    kept = service.wiring.alerts.get(alert_id)
     assert kept.judged is True
     assert kept.acknowledged_at is not None
     assert kept.closed_at is not None

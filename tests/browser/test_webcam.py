@@ -1,12 +1,15 @@
 """The webcam on the page: boxes on the face, a score, blinks, and the way back after a fault."""
 
 import asyncio
+import json
+import re
 import statistics
 from pathlib import Path
 
 import pytest
 
 from tests.browser.waiting import start_webcam, wait_for
+from tests.lossy_path import without_candidates
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -116,3 +119,24 @@ async def test_another_size_keeps_the_connection(open_page):
     await asyncio.sleep(1)
     await wait_for(page, "fakewatch.stage.drawn.length === 1")
     assert await page.evaluate("fakewatch.book.own") == own
+
+
+async def test_when_video_cannot_reach_the_service_the_page_says_what_helps(open_page, service):
+    page = await open_page()
+
+    async def answer_from_nowhere(route):
+        # Without addresses in either direction nothing can get through.
+        offer = route.request.post_data_json
+        offer["sdp"] = without_candidates(offer["sdp"])
+        response = await route.fetch(post_data=json.dumps(offer))
+        answer = await response.json()
+        answer["sdp"] = re.sub(r"(udp \d+) \S+ \d+ typ", r"\1 192.0.2.254 9 typ", answer["sdp"])
+        await route.fulfill(response=response, json=answer)
+
+    await page.route("**/webrtc/offer", answer_from_nowhere)
+    await page.click("fw-start [data-start=webcam]")
+    await page.locator("#unreachable").get_by_text("Allow UDP").wait_for()
+    await page.locator("fw-stage").get_by_text("Trying again in").wait_for()
+    await page.unroute("**/webrtc/offer")
+    await wait_for(page, "fakewatch.stage.drawn.length === 1")
+    assert await page.locator("#unreachable").is_hidden()

@@ -208,7 +208,8 @@ async def test_a_webcams_picture_is_shown_to_nobody_else(service, person):
     async with connected(service, person) as page, httpx.AsyncClient() as client:
         await page.analyses(1)
         path = f"/api/streams/{page.answer['stream_id']}/preview.jpg"
-        assert (await client.get(service.address + path)).status_code == 404
+        answer = await client.get(service.address + path)
+        assert (answer.status_code, answer.content) == (204, b"")
 
 
 async def test_the_answer_starts_high_and_names_this_machine_only(service, person):

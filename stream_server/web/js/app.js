@@ -85,8 +85,10 @@ function tellTrouble() {
 async function refresh() {
   try {
     const views = await get("api/streams");
+    book.setReachable(true);
     book.setStreams(views.map((view) => ({ ...view, kind: view.id === book.own ? own.link?.kind : KINDS[view.kind] })));
   } catch (error) {
+    book.setReachable(error.status !== 0);
     if (!book.streamsLoaded) notice(error.message);
   }
 }
@@ -135,12 +137,15 @@ async function removeStream(id) {
     own.stop();
     return;
   }
+  const shown = book.selected === id;
+  if (shown) book.select(null); // its pictures are not asked for any more
   try {
     const webrtc = book.streams.get(id)?.kind === "publisher";
     await remove(webrtc ? `webrtc/${id}` : `api/streams/${id}`);
     book.removeStream(id);
   } catch (error) {
     notice(error.message);
+    if (shown) book.select(id);
   }
 }
 

@@ -14,6 +14,7 @@ export class Book extends EventTarget {
     this.alerts = new Map();
     this.alertsLoaded = false;
     this.streamsLoaded = false;
+    this.reachable = true; // the service answered lately
     this.selected = null;
     this.own = null; // the stream id of this page's own camera or share
   }
@@ -24,6 +25,12 @@ export class Book extends EventTarget {
 
   setInfo(info) {
     this.info = info;
+    this.#tell("info");
+  }
+
+  setReachable(reachable) {
+    if (reachable === this.reachable) return;
+    this.reachable = reachable;
     this.#tell("info");
   }
 

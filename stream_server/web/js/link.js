@@ -3,9 +3,7 @@
 import { Refused, post, remove } from "./service.js";
 import { sessionEnd } from "./words.js";
 
-const HEARTBEAT_MS = 5000;
-const SILENCE_MS = 12000;
-const CONNECT_MS = 10000;
+const CONNECT_MS = 6000;
 const GATHER_MS = 2000;
 const WAITS_MS = [1000, 2000, 4000, 8000, 15000, 30000];
 const MAX_BITRATE_BPS = 3_000_000;
@@ -22,11 +20,13 @@ export class WebRtcLink extends EventTarget {
   #before = null;
   #ended = false;
 
-  constructor(stream, name, iceServers) {
+  /** `settings` is what the service says of WebRTC in its info. */
+  constructor(stream, name, { ice_servers: iceServers = [], heartbeat_s: heartbeatS = 5 }) {
     super();
     this.stream = stream;
     this.name = name;
     this.iceServers = iceServers;
+    this.heartbeatMs = heartbeatS * 1000;
     this.streamId = null;
     this.stats = { rttMs: null, rttLeastMs: 0, encodeLeastMs: 0 };
   }
@@ -104,7 +104,7 @@ export class WebRtcLink extends EventTarget {
       this.#tries = 0;
       this.#heardMs = performance.now();
       this.#ping();
-      this.#timers.push(setInterval(() => this.#ping(), HEARTBEAT_MS));
+      this.#timers.push(setInterval(() => this.#ping(), this.heartbeatMs));
       this.#timers.push(setInterval(() => this.#measure(peer), 1000));
       this.#say("connected");
     };
@@ -113,7 +113,7 @@ export class WebRtcLink extends EventTarget {
   #ping() {
     if (this.#alerts?.readyState !== "open") return;
     this.#alerts.send(JSON.stringify({ type: "ping", t: performance.now() }));
-    if (performance.now() - this.#heardMs > SILENCE_MS) this.#retry("The service fell silent.");
+    if (performance.now() - this.#heardMs > 2.5 * this.heartbeatMs) this.#retry("The service fell silent.");
   }
 
   #hear(data) {

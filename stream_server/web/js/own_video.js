@@ -8,6 +8,7 @@ const CHOICE_KEY = "fakewatch-camera";
 /** Emits "change" whenever there is another link or none, and "trouble" ({text, help, retryAtMs}). */
 export class OwnVideo extends EventTarget {
   link = null;
+  #unreachable = false; // help stays in sight until the video gets through
 
   constructor(book) {
     super();
@@ -20,10 +21,11 @@ export class OwnVideo extends EventTarget {
     const stream = kind === "webcam" ? await openCamera(this.choice) : await openShare();
     this.stop();
     const name = kind === "webcam" ? "Webcam" : "Shared window";
-    const link = new WebRtcLink(stream, name, this.book.info?.webrtc?.ice_servers ?? []);
+    const link = new WebRtcLink(stream, name, this.book.info?.webrtc ?? {});
     link.kind = kind;
     this.link = link;
     stream.getVideoTracks()[0].addEventListener("ended", () => this.#ended(link));
+    this.#tell();
     link.addEventListener("event", ({ detail }) => this.book.take(detail));
     link.addEventListener("state", ({ detail }) => this.#follow(link, detail));
     try {
@@ -51,7 +53,9 @@ export class OwnVideo extends EventTarget {
     const { link } = this;
     if (!link) return;
     this.link = null;
+    this.#unreachable = false;
     link.stop();
+    this.#trouble("");
     if (link.streamId) this.book.removeStream(link.streamId);
     this.#tell();
   }
@@ -67,7 +71,9 @@ export class OwnVideo extends EventTarget {
       this.#trouble(text);
       return;
     }
-    this.#trouble(text, state === "unreachable", retryAtMs);
+    if (state === "unreachable") this.#unreachable = true;
+    if (state === "connected") this.#unreachable = false;
+    this.#trouble(state === "connecting" ? "Connecting …" : text, this.#unreachable, retryAtMs);
     if (state === "connected") this.#adopt(link);
   }
 

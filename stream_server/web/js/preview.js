@@ -9,6 +9,7 @@ export class Preview {
   #book;
   #stage;
   #streamId = null;
+  #abort = new AbortController();
 
   constructor(book, stage) {
     this.#book = book;
@@ -19,6 +20,8 @@ export class Preview {
   show(streamId) {
     if (streamId === this.#streamId) return;
     this.#streamId = streamId;
+    this.#abort.abort();
+    this.#abort = new AbortController();
     this.#stage.showPicture(null, NaN);
     if (streamId) this.#follow(streamId);
   }
@@ -38,7 +41,8 @@ export class Preview {
   }
 
   async #fetch(streamId) {
-    const response = await call("GET", `api/streams/${streamId}/preview.jpg`);
+    const { signal } = this.#abort;
+    const response = await call("GET", `api/streams/${streamId}/preview.jpg`, undefined, { signal });
     if (response.status === 204) return;
     const mediaMs = Number(response.headers.get("X-Media-Time")) * 1000;
     const bitmap = await createImageBitmap(await response.blob());

@@ -35,13 +35,15 @@ export class Header extends HTMLElement {
   }
 
   #update() {
-    const { info, streams } = this.#book;
+    const { info, streams, reachable } = this.#book;
     const active = [...streams.values()].filter((stream) => !["ended", "rejected", "failed"].includes(stream.status?.state));
     const text = active.length === 1 ? "1 stream" : `${active.length} streams`;
     const words = active.length ? [h("span", { class: "wide" }, "Analysing "), text] : ["Idle"];
-    if (this.#activity.dataset.said !== text) this.#activity.replaceChildren(...words);
-    this.#activity.dataset.said = text;
-    this.#activity.classList.toggle("on", active.length > 0);
+    const said = reachable ? text : "Service not reachable";
+    if (this.#activity.dataset.said !== said) this.#activity.replaceChildren(...(reachable ? words : [said]));
+    this.#activity.dataset.said = said;
+    this.#activity.classList.toggle("on", reachable && active.length > 0);
+    this.#activity.classList.toggle("lost", !reachable);
     if (!info) return;
     this.#provider.hidden = this.#model.hidden = false;
     const gpu = info.provider !== "cpu";
