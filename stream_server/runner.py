@@ -56,10 +56,9 @@ class StreamRunner:
         live: bool = True,
         retry: bool = True,
     ) -> None:
-        """Prepare; nothing runs before `start`.
+        """Nothing runs before `start`. `open_source` gets the epoch, which grows.
 
-        `open_source` gets the epoch, a number that grows with every connection. A stream that is
-        not `live` drops no frame, waits for the analysis and never retries.
+        A stream that is not `live` drops no frame, waits for the analysis and never retries.
         """
         self.stream_id = stream_id
         self._publish, self._live, self._retry = publish, live, retry

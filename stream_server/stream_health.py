@@ -78,7 +78,7 @@ class StreamHealth:
     def received(self, frame: Frame, traffic: Traffic | None, now_s: float) -> None:
         """Note a frame from the source; `traffic` where the source counts for itself."""
         with self._lock:
-            self._epoch = frame.epoch
+            self._epoch, self._worked = frame.epoch, True
             self._received.add(now_s)
             if traffic is None:
                 self._decoded.add(now_s)
@@ -116,7 +116,6 @@ class StreamHealth:
         """Frames are looked at; a late answer from a lost connection does not count."""
         if epoch == self._epoch and self._phase not in {None, StreamState.ENDED}:
             self._phase = self._error = None
-            self._worked = True
             self._seen_s = self._judged_s = -np.inf
 
     def lost(self, state: StreamState, error: SourceError) -> None:
