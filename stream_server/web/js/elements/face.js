@@ -98,7 +98,7 @@ export class FaceCard extends HTMLElement {
     const score = reading.window;
     const known = Number.isFinite(reading.fused_prob);
     const range = band(score?.low_prob, score?.high_prob);
-    const text = known ? `${percent(reading.fused_prob)}${range && ` (${range})`} · ${percent(score?.coverage)} of the last seconds seen` : `Insufficient: ${score?.samples ?? 0} looks so far`;
+    const text = known ? `${percent(reading.fused_prob)}${range && ` (${range})`} · ${percent(score?.coverage)} of the last seconds seen` : `Insufficient: looks taken so far: ${score?.samples ?? 0}`;
     setText(likelihood, text);
     meter.classList.toggle("unknown", !known);
     const place = (element, left, right) => {

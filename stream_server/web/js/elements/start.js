@@ -33,7 +33,7 @@ export class StartCard extends HTMLElement {
         "p",
         { class: "consent" },
         icon("lock"),
-        "Analysis happens on this machine; nothing is stored unless switched on. Tell the people in the picture that it is being analysed.",
+        `Analysis happens on ${machine()}; no picture is stored unless switched on. Tell the people in the picture that it is being analysed.`,
       ),
     );
   }
@@ -41,6 +41,11 @@ export class StartCard extends HTMLElement {
   #start(what) {
     this.dispatchEvent(new CustomEvent("start", { detail: what }));
   }
+}
+
+function machine() {
+  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  return here ? "this machine" : `the machine ${location.hostname}`;
 }
 
 customElements.define("fw-start", StartCard);
