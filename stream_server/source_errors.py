@@ -13,7 +13,7 @@ _SENTENCES = {
     "ended": "The stream ended, or the connection was closed by the other side.",
     "invalid_data": "What the server sends is no video that can be read.",
     "server_error": "The server answers with an error.",
-    "protocol_unsupported": "This build of FFmpeg does not know that protocol.",
+    "protocol_unsupported": "FFmpeg does not know that protocol here; for SRT, install ffmpeg.",
     "codec_unsupported": "The video codec cannot be decoded here.",
     "no_video": "The stream has no video in it, only other media.",
     "internal": "The source failed unexpectedly; see the log.",

@@ -21,6 +21,7 @@ from stream_server.freshness import Backlog, Pace
 from stream_server.media_url import MediaUrl, parse_media_url
 from stream_server.redact import SecretUrl
 from stream_server.source_errors import source_error
+from stream_server.srt_bridge import SrtBridge
 
 _TLS = frozenset({"rtsps", "https", "rtmps"})
 _PACED = frozenset({"file", "http", "https"})
@@ -37,6 +38,8 @@ _WHITELISTS = {
 _UNTIMED = "mpjpeg"
 """Motion JPEG over HTTP carries no times; FFmpeg makes up 25 frames a second."""
 _MICROSECOND = Fraction(1, 1_000_000)
+_FAST = {"fpsprobesize": "0", "analyzeduration": "500000"}
+"""Open fast. Not "nobuffer": it would throw away the first keyframe; see `Backlog`."""
 _SPARSE_WAIT_S = 120.0
 _READ_SHARE = 0.48
 """FFmpeg gives up after one to two time-outs, as its parser holds the newest picture back."""
@@ -92,6 +95,7 @@ class AvSource:
         self._closed = threading.Event()
         self._decoder: Decoder | None = None
         self._last_counts = (0, 0, 0)
+        self._bridge: SrtBridge | None = None
         self._picker = Picker(config.analyse_fps)
         self._backlog: Backlog | None = None if self._url.scheme in _PACED else Backlog()
         self._pace = Pace()
@@ -134,6 +138,8 @@ class AvSource:
         """Let `frames` end at its next packet, or when its read times out."""
         # FFmpeg must not be closed under a thread that reads; the reader closes it.
         self._closed.set()
+        if self._bridge is not None:
+            self._bridge.stop()
 
     def frames(self) -> Iterator[Frame]:
         """Open the address and yield frames until the connection or the file ends.
@@ -154,6 +160,8 @@ class AvSource:
             raise source_error("stalled" if code == "timeout" else code) from None
         finally:
             container.close()
+            if self._bridge is not None:
+                self._bridge.close()
             # The decoder refers back to us: without this its buffers would wait for the collector.
             self._last_counts, self._decoder = self._counts(), None
         if not self._closed.is_set():
@@ -217,9 +225,21 @@ class AvSource:
         slow = waited_s > 0.9 * self._config.open_timeout_s
         if slow and code in {"unreachable", "invalid_data"}:
             code = "timeout"  # a server that accepts and never answers
+        if code == "protocol_unsupported" and self._url.scheme == "srt":
+            return self._open_bridge()
         if code in {"unreachable", "invalid_data"} and self._tls_fails():
             code = "tls_failed"
         raise source_error(code)
+
+    def _open_bridge(self) -> InputContainer:
+        self._bridge = bridge = SrtBridge(self._url.text)
+        if self._closed.is_set():
+            bridge.stop()
+        try:
+            return av.open(bridge.output, "r", format="mpegts", options=_FAST)
+        except av.error.FFmpegError:
+            bridge.close()
+            raise bridge.failure() from None
 
     def _resolve(self) -> None:
         if self._url.scheme == "file":
@@ -269,8 +289,7 @@ def _options(url: MediaUrl, config: Config, read_timeout_s: float) -> dict[str, 
         options["allowed_media_types"] = "video"
         options["max_delay"] = "200000"
     if url.scheme not in _PACED:
-        # Open fast. Not "nobuffer": it would throw away the first keyframe; see `Backlog`.
-        options |= {"fpsprobesize": "0", "analyzeduration": "500000"}
+        options |= _FAST
     if config.expected_fps == "sparse":
         # The first picture must do: the fourth may come minutes later.
         options["probesize"] = "32"

@@ -138,7 +138,6 @@ def test_two_sources_of_one_config_do_not_disturb_each_other(config: BaseModel) 
         ("rtsp://127.0.0.1:1/x", "refused"),
         ("http://127.0.0.1:1/x.mp4", "refused"),
         ("rtmp://127.0.0.1:1/x", "refused"),
-        ("srt://127.0.0.1:1", "protocol_unsupported"),
         ("rtsp://u:canary@host.invalid/x", "dns_failed"),
     ],
 )

@@ -1,9 +1,10 @@
 import http.server
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -115,4 +116,56 @@ def test_a_server_without_tls_is_named_as_such(scheme: str) -> None:
     with http_server() as port, WatchedStream(f"{scheme}://127.0.0.1:{port}/x") as stream:
         wait_until(lambda: stream.status.last_error, 10, "an error")
         assert stream.status.last_error == "tls_failed"
+        assert stream.status.state is StreamState.CONNECTING
+
+
+@contextmanager
+def srt_server(tmp_path: Path, passphrase: str) -> Iterator[str]:
+    clip = write_clip(tmp_path / "clip.mp4", pictures(60))
+    address = f"srt://127.0.0.1:{find_free_port()}"
+    command = [need("ffmpeg"), "-v", "quiet", "-re", "-stream_loop", "-1", "-i", str(clip)]
+    listening = f"{address}?mode=listener&passphrase={passphrase}"
+    server = subprocess.Popen([*command, "-c", "copy", "-f", "mpegts", listening])
+    try:
+        yield address
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_srt_is_read_live_and_its_passphrase_is_on_no_command_line(tmp_path: Path) -> None:
+    with srt_server(tmp_path, "canary-of-srt") as address:
+        ours = WatchedStream(f"{address}?passphrase=canary-of-srt&latency=120000")
+        with ours as stream:
+            stream.wait_for_analyses(15, 30)
+            assert "canary" not in repr(stream.events)
+            ours_only = _command_lines_of(os.getpid())
+            assert any(b"concat" in line for line in ours_only)
+            # The only one that shows it is the test's own server.
+            assert sum(b"canary" in line for line in ours_only) == 1
+        assert not any(b"concat" in line for line in _command_lines_of(os.getpid()))
+
+
+def _command_lines_of(parent: int) -> list[bytes]:
+    """What `ps` would show of the children of a process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append((folder / "cmdline").read_bytes())
+    return found
+
+
+def test_a_wrong_passphrase_of_srt_is_a_failed_login(tmp_path: Path) -> None:
+    with (
+        srt_server(tmp_path, "canary-of-srt") as address,
+        WatchedStream(f"{address}?passphrase=wrong-passphrase") as stream,
+    ):
+        wait_until(lambda: stream.status.last_error in {"auth_failed", "timeout"}, 30, "an error")
+        assert "passphrase" not in repr(stream.events)
+
+
+def test_srt_without_a_server_is_tried_again() -> None:
+    with WatchedStream(f"srt://127.0.0.1:{find_free_port()}") as stream:
+        wait_until(lambda: stream.status.reconnects, 30, "another try")
         assert stream.status.state is StreamState.CONNECTING
