@@ -1,7 +1,7 @@
 """Media files: opens one picture or video, by path or address, and says plainly when it is none."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -205,6 +205,8 @@ def _open_container(
     except av.error.FFmpegError as error:
         # FFmpeg's own text would show an address with its password.
         code = failure_code(error)
+        if whitelist == _LOCAL and code == "unreachable":
+            code = "not_media"  # a format that `FileLimits.formats` does not name
         raise _error("not_media" if code in {"invalid_data", "ended"} else code) from None
 
 
@@ -227,23 +229,30 @@ def _is_still(container: InputContainer) -> bool:
 
 
 def _read_still(container: InputContainer, path: Path, limits: FileLimits) -> Image:
-    """One picture, turned as its EXIF data say, at a fraction of its size where it is huge."""
+    """One picture, turned as its EXIF data say, at a fraction of its size where it is huge.
+
+    Raises:
+        MediaError: "too_large" or "no_frames".
+        MemoryError: there is too little for it.
+    """
     stream = container.streams.video[0]
     pixels = 0
     if stream.codec_context is not None:
         pixels = stream.codec_context.width * stream.codec_context.height
     if pixels > limits.max_still_pixels:
-        raise MediaError(
-            "too_large",
-            f"The picture has {pixels} pixels, more than the limit of {limits.max_still_pixels}.",
-        )
+        raise _too_large(limits)
     flag = next(
         (flag for share, flag in _REDUCED if pixels <= limits.decode.max_pixels * share),
         cv2.IMREAD_REDUCED_COLOR_8,
     )
     image = None
-    with suppress(cv2.error):
+    try:
         image = cv2.imdecode(np.fromfile(path, np.uint8), flag)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"The picture has {pixels} pixels.") from error
+        if "pixels <=" in str(error):  # too many for FFmpeg to even say how many
+            raise _too_large(limits) from error
     if image is None:
         raise _error("no_frames")
     return np.asarray(image, np.uint8)
@@ -254,6 +263,12 @@ _REDUCED = (
     (4, cv2.IMREAD_REDUCED_COLOR_2),
     (16, cv2.IMREAD_REDUCED_COLOR_4),
 )
+
+
+def _too_large(limits: FileLimits) -> MediaError:
+    return MediaError(
+        "too_large", f"The picture has more than {limits.max_still_pixels // 10**6} million pixels."
+    )
 
 
 def _is_url(path_or_url: str | Path) -> bool:

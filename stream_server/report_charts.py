@@ -170,7 +170,7 @@ class _Scale:
 
     def ticks(self) -> tuple[Tick, ...]:
         wanted = (s for s in _STEPS_S if self._duration_s / s <= _MOST_TICKS)
-        step_s = next(wanted, _STEPS_S[-1])
+        step_s = next(wanted, self._duration_s / _MOST_TICKS)
         count = int(self._duration_s / step_s)
         return tuple(Tick(self.x(i * step_s), _time_label(i * step_s)) for i in range(count + 1))
 
