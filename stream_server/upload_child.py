@@ -43,11 +43,7 @@ def main() -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _limit(job)
     try:
-        models = load_models_for(job.models)
-        if models.provider == "cpu":
-            # A GPU's driver maps far more than it uses; there the watch of the parent has to do.
-            resource.setrlimit(resource.RLIMIT_DATA, (2 * job.max_memory_bytes,) * 2)
-        document = _analyse(job, models, say)
+        document = _analyse(job, say)
     except MediaError as error:
         say(FailedLine(code=error.code, text=str(error)))
         return 0
@@ -64,11 +60,13 @@ def main() -> int:
     return 0
 
 
-def _analyse(job: Job, models: Models, say: Say) -> ReportDocument:
+def _analyse(job: Job, say: Say) -> ReportDocument:
     step = _Steps(job, say)
     limits = FileLimits(formats=FORMATS)
     with open_media(job.input, analyse_fps=job.analyse_fps, limits=limits) as media:
         step.check(media.duration_s or 0.0)
+        # Only now: what is no media is told so sooner.
+        models = _models(job)
         return examine(
             job.name,
             job.input,
@@ -79,6 +77,21 @@ def _analyse(job: Job, models: Models, say: Say) -> ReportDocument:
             Watchers(progress=step),
             StrongestFrames() if job.pictures else None,
         )
+
+
+def _models(job: Job) -> Models:
+    # A GPU's driver maps far more than it uses; there the watch of the parent has to do.
+    if job.models.device != "cpu":
+        _limit_data(resource.RLIM_INFINITY)
+    models = load_models_for(job.models)
+    if models.provider == "cpu":
+        _limit_data(2 * job.max_memory_bytes)
+    return models
+
+
+def _limit_data(most_bytes: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, hard))
 
 
 class _Steps:
@@ -132,6 +145,7 @@ def _limit(job: Job) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (job.max_cpu_s, job.max_cpu_s + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_REPORT_BYTES, _REPORT_BYTES))
+    _limit_data(2 * job.max_memory_bytes)
     with suppress(OSError):
         # Where memory runs out after all, the system ends this process and no other.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

@@ -92,7 +92,8 @@ async def test_a_longer_video_than_is_allowed_is_refused(job, long):
 
 async def test_a_model_that_is_missing_is_said(job, tmp_path):
     models = ModelsSettings(directory=tmp_path, classifier="none")
-    line = await analyse(job(b"x", models=models), 60, lambda _step: None)
+    data = encoded(draw_face(240), ".png")
+    line = await analyse(job(data, models=models), 60, lambda _step: None)
     assert line.code == "model"
 
 
