@@ -29,6 +29,11 @@ COPY . .
 RUN pip install --no-deps .
 
 FROM python:3.11-slim-bookworm AS runtime
+# ffmpeg receives SRT, for which PyAV's wheels are built without support.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ffmpeg \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home --home-dir /data --shell /usr/sbin/nologin fakewatch \
  && install -d -o fakewatch -g fakewatch -m 755 /token
 ENV PATH=/opt/fakewatch/bin:$PATH \
