@@ -34,6 +34,15 @@ def test_every_fakewatch_verb_that_is_named_exists(path):
     assert set(re.findall(r"^(?:\$ )?fakewatch ([a-z]+)", _code(path), re.MULTILINE)) <= verbs
 
 
+@pytest.mark.parametrize("path", GUIDES, ids=short)
+def test_every_option_that_is_named_exists(path):
+    strays = []
+    for verb, rest in re.findall(r"(?<!exec )\bfakewatch ([a-z]+)(.*)", _code(path)):
+        source = text(ROOT / f"stream_server/commands/{verb}.py")
+        strays += [f"{verb} {o}" for o in re.findall(r"--[a-z-]+", rest) if f'"{o}"' not in source]
+    assert strays == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=short)
 def test_every_link_to_a_file_leads_somewhere(path):
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text(path))
