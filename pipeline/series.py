@@ -200,10 +200,13 @@ class _Seen:
 
 
 class Recorder:
-    """Collects the analyses of one file within bounds, however long the file is."""
+    """Collects the analyses of one file within bounds, however long the file is.
 
-    def __init__(self, max_faces: int = 32, points: int = 480) -> None:
-        self._max_faces, self._points = max_faces, points
+    `step_s` is the length of a bucket as long as no curve has more than `points` of them.
+    """
+
+    def __init__(self, max_faces: int = 32, points: int = 480, step_s: float = 0.125) -> None:
+        self._max_faces, self._points, self._step_s = max_faces, points, step_s
         self._faces: dict[TrackId, _Seen] = {}
         self._open: set[AlertId] = set()
         self._dropped: set[TrackId] = set()
@@ -255,7 +258,7 @@ class Recorder:
 
     def _meet(self, track_id: TrackId) -> _Seen:
         if track_id not in self._faces:
-            curves = {name: Series(self._points) for name in CURVES}
+            curves = {name: Series(self._points, self._step_s) for name in CURVES}
             self._faces[track_id] = _Seen(track_id, self._points, curves)
         return self._faces[track_id]
 

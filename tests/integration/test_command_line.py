@@ -22,7 +22,7 @@ def fakewatch(*arguments):
 
 
 def test_the_verbs_are_the_files_of_the_commands_folder():
-    assert verbs() == ["analyze", "doctor", "models", "serve", "watch"]
+    assert verbs() == ["analyze", "compare", "doctor", "models", "serve", "watch"]
 
 
 @pytest.mark.parametrize("verb", [None, *verbs()])

@@ -1,0 +1,216 @@
+"""`fakewatch compare`: one file by the rules of known systems and by fakewatch, side by side."""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.comparison import Circumstances, SeenFile, ask, full_recorder, presets
+from pipeline.errors import MediaError, ModelError, SettingsError
+from pipeline.load import Models
+from pipeline.media_file import open_media
+from pipeline.onnx_session import Device
+from pipeline.report import FileReport
+from pipeline.types import State
+from stream_server import file_analysis
+from stream_server.loading import load_models_for
+from stream_server.redact import redact
+from stream_server.settings import Settings
+from stream_server.settings_file import load_settings
+
+EXIT_START, EXIT_UNREADABLE, EXIT_NOT_JUDGED = 2, 3, 4
+LEFT_OUT = {
+    "sequence": "left out: it needs a trained CNN + GRU/LSTM, and none comes with fakewatch",
+}
+"""Known kinds of systems without a preset, and why."""
+SHARED = (
+    "All rules judge the same measurements of one analysis: fakewatch's faces, classifier and "
+    "landmarks in place of their own. A rule's time comes on top of that analysis."
+)
+EPILOG = """\
+exit codes:
+  0  the file was judged
+  2  wrong usage, or a model or the table of blinks could not be loaded
+  3  the file could not be read
+  4  fakewatch could judge nothing in it (no face, or too little of one)
+
+presets:
+  frame-mean   the mean of all single looks
+  confident    the mean of the confident looks (winner of the DFDC challenge)
+  blink-10-20  under 10 s the mean; from 10 s on 10 to 20 blinks a minute or not
+  deepvision   too few blinks for this gender, age, activity and time of day, by a table in
+               pipeline/presets/deepvision.csv that may be edited
+  sequence     left out: it needs a trained CNN + GRU/LSTM, and none comes with fakewatch
+
+examples:
+  fakewatch compare interview.mp4
+  fakewatch compare interview.mp4 --gender f --age 40-59 --activity static --daytime am
+  fakewatch compare interview.mp4 --format json | jq '.rows[] | {rule, answer}'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one rule, or fakewatch, says of the file."""
+
+    rule: str
+    answer: str
+    fake_prob: float | None
+    reason: str
+    weakness: str
+    time_s: float
+    """Of a preset: beyond the analysis that all share. Of fakewatch: that analysis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All answers to one file."""
+
+    input: str
+    kind: str
+    duration_s: float | None
+    rows: tuple[Row, ...]
+    left_out: dict[str, str]
+    note: str
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the verb and its options."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="judge a file by the rules of known systems too",
+        description="Judge a picture or video once, and show what known systems' rules would say.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="a picture or a video")
+    about = parser.add_argument_group("what you know of the person (for deepvision)")
+    about.add_argument("--gender", choices=("f", "m"))
+    about.add_argument("--age", choices=("0-19", "20-39", "40-59", "60+"))
+    about.add_argument("--activity", choices=("static", "dynamic"), help="silent, or talking")
+    about.add_argument("--daytime", choices=("am", "pm"))
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--fps",
+        type=int,
+        choices=(10, 15, 25, 30),
+        default=15,
+        help="frames a second to look at (default: 15, as analyze)",
+    )
+    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Analyse the file once and ask everyone."""
+    console = Console(stderr=True)
+    try:
+        settings = load_settings(args.config, {"models": {"device": args.device}})
+        models = load_models_for(settings.models)
+        report, comparison = compare(args, models, settings, console)
+    except (ModelError, SettingsError) as error:
+        console.print(f"fakewatch: {error}", style="red", markup=False, highlight=False)
+        return EXIT_START
+    except MediaError as error:
+        text = f"{redact(args.file)}: {redact(str(error))}"
+        console.print(text, style="red", markup=False, highlight=False)
+        return EXIT_UNREADABLE
+    if args.format == "json":
+        sys.stdout.write(json.dumps(dataclasses.asdict(comparison), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    else:
+        show(comparison, Console())
+    return EXIT_NOT_JUDGED if report.verdict.state is State.INSUFFICIENT else 0
+
+
+def compare(
+    args: argparse.Namespace, models: Models, settings: Settings, console: Console
+) -> tuple[FileReport, Comparison]:
+    """Decode, detect and classify once; every rule then judges what was recorded.
+
+    Raises:
+        MediaError: the file cannot be read.
+        SettingsError: the table of blinks cannot be used.
+    """
+    recorder = full_recorder()
+    name = redact(args.file)
+    with (
+        open_media(args.file, analyse_fps=args.fps) as media,
+        console.status(f"analysing {Text(name).markup}") as status,
+    ):
+
+        def tell(step: file_analysis.Progress) -> None:
+            if step.duration_s:
+                status.update(f"analysing {Text(name).markup} {step.done_s / step.duration_s:.0%}")
+
+        report = file_analysis.analyze_media(
+            name,
+            media,
+            models,
+            settings.analyzer.as_analyzer_settings(),
+            file_analysis.Watchers(tell, lambda _frame, analysis: recorder.add(analysis)),
+        )
+    record = recorder.record()
+    still = report.kind == "image"
+    seen = SeenFile(
+        duration_s=0.0 if still else report.duration_s or record.observed_s,
+        faces=record.faces,
+        circumstances=Circumstances(args.gender, args.age, args.activity, args.daytime),
+    )
+    own = own_row(report, models.classifier.card.limits)
+    rows = (own, *(preset_row(preset, seen) for preset in presets()))
+    return report, Comparison(name, report.kind, report.duration_s, rows, LEFT_OUT, SHARED)
+
+
+def own_row(report: FileReport, limits: str) -> Row:
+    """What fakewatch says, with the terms that its probability is the sum of."""
+    verdict = report.verdict
+    terms = "; ".join(f"{reason.llr:+.2f} {reason.text}" for reason in verdict.reasons)
+    return Row(
+        rule="fakewatch",
+        answer=verdict.state.value,
+        fake_prob=verdict.fake_prob,
+        reason=f"{verdict.text} {terms}".strip(),
+        weakness=limits,
+        time_s=report.timing.wall_s,
+    )
+
+
+def preset_row(preset: str, seen: SeenFile) -> Row:
+    """What one preset says, timed."""
+    started_s = time.perf_counter()
+    found = ask(preset, seen)
+    took_s = time.perf_counter() - started_s
+    return Row(found.preset, found.text, found.fake_prob, found.reason, found.weakness, took_s)
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """One table: a row a rule, P(manipulated) where it gives one, its weakness under its reason."""
+    console.print(Text(comparison.input, style="bold"))
+    table = Table(box=None, padding=(0, 1, 1, 0), show_edge=False)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("answer", max_width=14)
+    table.add_column("prob.", justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("reason, and known weakness", ratio=1)
+    for row in comparison.rows:
+        why = Text(row.reason)
+        why.append(f"\nWeakness: {row.weakness}", style="dim")
+        prob = "-" if row.fake_prob is None else f"{row.fake_prob:.0%}"
+        table.add_row(Text(row.rule), Text(row.answer), prob, _seconds(row), why)
+    console.print(table)
+    for rule, why_not in comparison.left_out.items():
+        console.print(f"{rule}: {why_not}.", style="dim", highlight=False)
+    console.print(comparison.note, style="dim", highlight=False)
+
+
+def _seconds(row: Row) -> str:
+    return f"{row.time_s:.1f} s" if row.rule == "fakewatch" else f"+{row.time_s * 1000:.1f} ms"
