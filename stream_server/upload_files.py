@@ -34,7 +34,7 @@ class UploadFiles:
             if path.is_symlink() or not path.is_dir():
                 path.unlink()
             elif facts.is_file() and report.is_file():
-                kept[UploadId(path.name)] = facts.read_text(encoding="utf-8")
+                kept[UploadId(path.name)] = facts.read_text(encoding="utf-8", errors="replace")
             else:
                 shutil.rmtree(path)
         return kept

@@ -63,6 +63,7 @@ class Uploads:
                 self._uploads[upload_id] = restored(facts)
             except ValueError:
                 await asyncio.to_thread(self._files.forget, upload_id)
+        self._uploads = dict(sorted(self._uploads.items(), key=lambda item: item[1].created_at))
         self._tasks = [asyncio.create_task(self._queue.run()) for _ in range(self._limits.parallel)]
         self._tasks.append(asyncio.create_task(self._tidy()))
 

@@ -191,6 +191,18 @@ def test_after_a_crash_reports_are_back_and_everything_else_is_gone(tmp_path, mo
         assert [path.name for path in (tmp_path / "data/uploads").iterdir()] == [done]
 
 
+def test_a_shutdown_ends_the_analysis_and_leaves_no_file(tmp_path, models, long):
+    service = ServiceProcess(tmp_path, models, TOML, environment=ENVIRONMENT)
+    service.wait_until_up()
+    upload_id = send(service.client, long)
+    wait_until(lambda: view(service.client, upload_id)["done_s"] > 0, 60, "progress")
+    child = child_of(service)
+    assert service.end() == 0
+    assert not is_alive(child)
+    assert left_behind(service) == []
+    assert "Traceback" not in service.output()
+
+
 def test_with_a_token_nobody_else_sees_files(tmp_path, models):
     token = "a-token-of-twenty-signs"
     environment = {**ENVIRONMENT, "FAKEWATCH_AUTH__TOKEN": token}
