@@ -33,6 +33,7 @@ def write_card(
 
     `crop` is (size_px, margin). Raises ModelCardError if the service would refuse the card.
     """
+    words = ("licence", "source", "trained_on", "limits")
     lines = [
         f"name = {_toml(texts.name)}",
         f"version = {_toml(texts.version)}",
@@ -40,10 +41,7 @@ def write_card(
         'adapter = "logit"',
         f"file = {_toml(model.name)}",
         f"sha256 = {_toml(sha256_of(model))}",
-        f"licence = {_toml(texts.licence)}",
-        f"source = {_toml(texts.source)}",
-        f"trained_on = {_toml(texts.trained_on)}",
-        f"limits = {_toml(texts.limits)}",
+        *(f"{word} = {_toml(getattr(texts, word))}" for word in words),
         'color = "bgr"',
         'labels = ["genuine", "fake"]',
         f"temperature = {calibration.temperature:.4f}",

@@ -284,7 +284,7 @@ def train(config: RunConfig, out: Path) -> None:
     if config.workers == 1:
         work(0, config, folder)
     else:
-        spawn(work, args=(config, folder), nprocs=config.workers)
+        spawn(work, args=(config, folder), nprocs=config.workers)  # type: ignore[no-untyped-call]
 
 
 def main() -> None:
