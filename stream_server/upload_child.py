@@ -27,7 +27,7 @@ mpegtsraw mpegvideo mxf nsv nut obu ogg rm swf webm wtv yuv4mpegpipe"""
 _PICTURES = "bmp jpeg jpegls jpegxl j2k png ppm tiff webp"
 FORMATS = (*_VIDEOS.split(), *(f"{kind}_pipe" for kind in _PICTURES.split()))
 """Pictures and videos that hold their own data; no playlist, no script of any kind."""
-_REPORT_BYTES = 256 * 2**20
+_REPORT_BYTES = 32 * 2**20
 _STEP_EVERY_S = 0.25
 _ORDER = (State.INSUFFICIENT, State.CLEAR, State.SUSPECT, State.ALERT)
 _NICE = 10

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.errors import UploadError
+from pipeline.types import State
 from stream_server.metrics import Metrics
 from stream_server.problems import NoCapacity, NotFound
 from stream_server.settings import Settings, StorageSettings, UploadsSettings
 from stream_server.upload import Upload, UploadId, UploadState, checked_name, restored
 from stream_server.upload_files import UploadFiles
 from stream_server.upload_intake import Intake
+from stream_server.upload_job import DoneLine, FailedLine
 from stream_server.uploads import Uploads
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -162,3 +164,26 @@ async def test_what_is_abandoned_or_old_is_forgotten(make):
         upload.state, upload.finished_at = UploadState.DONE, AT - timedelta(hours=hours)
     assert set(uploads._outdated(now_s, AT)) == {idle, old}
     assert fresh not in uploads._outdated(now_s, AT)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_the_file_goes_with_its_report_there_unless_it_is_to_be_kept(make, keep):
+    uploads = make(keep=keep)
+    begun = uploads.begin("a", 1)
+    await uploads.receive_part(begun.id, 0, stream(b"x"))
+    upload = uploads._find(begun.id)
+    upload.state = UploadState.ANALYSING
+    line = DoneLine(verdict=State.CLEAR, fake_prob=0.1, text="No signs.")
+    await uploads._queue._conclude(upload, line)
+    assert upload.view().state is UploadState.DONE
+    assert uploads._files.input(begun.id).exists() is keep
+
+
+async def test_of_a_failed_file_nothing_is_kept(make):
+    uploads = make(keep=True)
+    begun = uploads.begin("a", 1)
+    uploads._find(begun.id).state = UploadState.ANALYSING
+    failed = FailedLine(code="not_media", text="It is none.")
+    await uploads._queue._conclude(uploads._find(begun.id), failed)
+    assert not uploads._files.output(begun.id).exists()
+    assert uploads.view(begun.id).error == "not_media"
