@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,8 @@ class Pair:
     fake: Image
     box: NDArray[np.float32]
     family: str
+    reach: NDArray[np.bool_]
+    """(height, width): where the forgery may have changed anything, before compression."""
 
 
 def usable(store: CropStore, index: int) -> bool:
@@ -88,7 +91,7 @@ class PairMaker:
         donor = face_of(self._store, self._donor(place, rng))
         family, forged = forge(self._table, self._shares, target, donor, rng)
         real, fake = forged.target, forged.fake
-        return _compressed(Pair(real, fake, target.box, family), rng)
+        return _compressed(Pair(real, fake, target.box, family, forged.mask > 0), rng)
 
     def _donor(self, place: int, rng: np.random.Generator) -> int:
         tried = rng.integers(len(self._indices), size=DONORS_TRIED)
@@ -123,7 +126,16 @@ def _compressed(pair: Pair, rng: np.random.Generator) -> Pair:
     if rng.random() < 0.5:
         return pair
     factor = float(rng.uniform(0.5, 1.0))
-    real = FaceCrop(pair.real, np.zeros((1, 2), np.float32), pair.box).scaled(factor)
-    fake = FaceCrop(pair.fake, np.zeros((1, 2), np.float32), pair.box).scaled(factor)
+    nowhere = np.zeros((1, 2), np.float32)
+    real = FaceCrop(pair.real, nowhere, pair.box).scaled(factor)
+    fake = FaceCrop(pair.fake, nowhere, pair.box).scaled(factor)
     settings = CodecSettings.draw(rng)
-    return Pair(encoded(real.image, settings), encoded(fake.image, settings), real.box, pair.family)
+    side = real.image.shape[0]
+    reach = cv2.resize(pair.reach.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    return Pair(
+        encoded(real.image, settings),
+        encoded(fake.image, settings),
+        real.box,
+        pair.family,
+        np.asarray(reach > 0, np.bool_),
+    )
