@@ -111,3 +111,28 @@ async def test_several_files_wait_in_line_and_what_is_no_media_says_so(open_page
     text = await row(page, "notes.txt").locator(".row-detail").inner_text()
     assert text.startswith("It is neither a picture nor a video")
     assert await state(page, "second.mp4") == "cancelled"
+
+
+async def test_a_broken_connection_only_delays_the_file(open_page, clip, tmp_path):
+    page = await open_page()
+    padded = tmp_path / "padded.mp4"
+    padded.write_bytes(clip.read_bytes() + b"\0" * (9 * 2**20))
+    offsets = []
+
+    async def break_the_second(route):
+        offsets.append(int(route.request.url.rpartition("=")[2]))
+        await (route.abort() if len(offsets) == 2 else route.continue_())
+
+    await page.route("**/parts?*", break_the_second)
+    await page.set_input_files("fw-uploads input[type=file]", str(padded))
+    await reaches(page, padded.name, ["queued", "analysing", "done"])
+    part = 4 * 2**20
+    assert offsets == [0, part, part, 2 * part]
+    assert all("ERR_FAILED" in complaint for complaint in page.expected)
+    page.expected.clear()
+    await (
+        row(page, padded.name)
+        .locator("[data-act=cancel], [data-act=remove]")
+        .locator("visible=true")
+        .click()
+    )
