@@ -17,7 +17,7 @@ from stream_server.store import StorageError
 MEDIA_TYPE = "application/problem+json"
 
 
-class Refusal(FakewatchError):  # noqa: N818 - it is no fault of ours
+class Refusal(FakewatchError):
     """A request that cannot be granted; the message is one sentence for the caller."""
 
     status = 400

@@ -27,5 +27,5 @@ class Sink(Protocol):
         ...
 
 
-class SinkGone(SinkError):  # noqa: N818 - it is no fault
+class SinkGone(SinkError):
     """The receiver has said that it wants no more of these."""
