@@ -66,14 +66,12 @@ def _split_user_info(rest: str) -> tuple[str | None, str]:
     end = re.search(r"[/?#]", rest)
     authority_end = end.start() if end else len(rest)
     at = rest.rfind("@", 0, authority_end)
-    if at >= 0:
-        return rest[:at], rest[at + 1 :]
-    # "admin:p/w@host": what stands before the first "/" is no host with a port.
-    authority = rest[:authority_end]
-    if ":" in authority and _HOST.fullmatch(authority) is None and "@" in rest:
-        user_info, _, rest = rest.rpartition("@")
-        return user_info, rest
-    return None, rest
+    authority = rest[at + 1 : authority_end]
+    # "admin:p/w@host", "admin:p@#@host": what stands before the first "/" ends in no host.
+    has_host = _HOST.fullmatch(authority) is not None
+    if not has_host and (at >= 0 or ":" in authority) and "@" in rest[authority_end:]:
+        at = rest.rfind("@")
+    return (rest[:at], rest[at + 1 :]) if at >= 0 else (None, rest)
 
 
 def _escaped(user_info: str) -> str:
