@@ -16,8 +16,8 @@ from pipeline.analyzer import StreamAnalyzer
 from pipeline.load import Models, load_models
 from pipeline.types import AlertId, StreamId
 from stream_server.live import LiveAnalysis, LiveEvent
-from stream_server.runner import RunnerSettings, StreamRunner
 from stream_server.sources import av_url
+from stream_server.streams.runner import RunnerSettings, StreamRunner
 
 COMMAND = "python -m benchmarks.streams"
 WARM_UP_S = 8.0

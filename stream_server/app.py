@@ -37,11 +37,11 @@ from stream_server.plugins import build
 from stream_server.readiness import Canary, Health
 from stream_server.settings import Settings, sink_name
 from stream_server.store import Store
-from stream_server.streams import StreamRegistry
-from stream_server.uploads import Uploads
-from stream_server.webrtc_peer import IceServer, PeerSettings
-from stream_server.webrtc_session import SessionSettings
-from stream_server.webrtc_sessions import WebRtcSessions
+from stream_server.streams.registry import StreamRegistry
+from stream_server.uploads.desk import Uploads
+from stream_server.webrtc.peer import IceServer, PeerSettings
+from stream_server.webrtc.session import SessionSettings
+from stream_server.webrtc.sessions import WebRtcSessions
 from stream_server.wiring import Wiring, now
 
 log = structlog.get_logger("fakewatch.app")

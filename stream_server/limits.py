@@ -43,7 +43,7 @@ class BodyLimit:
 
 
 def _counts_itself(scope: Scope) -> bool:
-    """Whether the request brings a file: `upload_intake.py` counts those while they come in."""
+    """Whether the request brings a file: `uploads/intake.py` counts those while they come in."""
     if scope["method"] == "PUT":
         return _PARTS.fullmatch(scope["path"]) is not None
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)

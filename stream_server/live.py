@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pydantic import TypeAdapter
 
 from pipeline.types import Alert, Analysis, StreamId
-from stream_server.status import StreamStatus
+from stream_server.streams.status import StreamStatus
 
 ALERT_QUEUE_SIZE = 256
 """Alerts come a few a minute; whoever is this far behind has stopped reading."""

@@ -22,13 +22,13 @@ from pipeline.analyzer import AnalyzerSettings
 from pipeline.fuse import FuseSettings
 from pipeline.load import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, DEFAULT_LANDMARKER
 from pipeline.quality import QualityLimits
-from stream_server.analyst import AnalystSettings
-from stream_server.backoff import BackoffSettings
 from stream_server.plugins import parse_config
 from stream_server.redact import register_secret
-from stream_server.runner import RunnerSettings
 from stream_server.specs import StreamSpec
-from stream_server.watchdog import StallSettings
+from stream_server.streams.analyst import AnalystSettings
+from stream_server.streams.backoff import BackoffSettings
+from stream_server.streams.runner import RunnerSettings
+from stream_server.streams.watchdog import StallSettings
 
 _ANALYZER = AnalyzerSettings()
 """The core's own defaults are ours."""
@@ -140,7 +140,7 @@ class AnalyzerSection(Section):
 
 
 class RunnerSection(Section):
-    """How a live stream is kept alive and fresh; see stream_server/runner.py."""
+    """How a live stream is kept alive and fresh; see stream_server/streams/runner.py."""
 
     age_budget_s: Annotated[float, Field(gt=0, le=60)] = 0.4
     """An older frame is dropped, not judged."""

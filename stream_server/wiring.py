@@ -16,9 +16,9 @@ from stream_server.outbox import Outbox
 from stream_server.readiness import Canary, Health
 from stream_server.settings import Settings
 from stream_server.store import Store
-from stream_server.streams import StreamRegistry
-from stream_server.uploads import Uploads
-from stream_server.webrtc_sessions import WebRtcSessions
+from stream_server.streams.registry import StreamRegistry
+from stream_server.uploads.desk import Uploads
+from stream_server.webrtc.sessions import WebRtcSessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,10 @@ def child_of(service: ServiceProcess) -> int | None:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == service.process.pid and b"upload_child" in (path / "cmdline").read_bytes():
+            if (
+                parent == service.process.pid
+                and b"uploads.child" in (path / "cmdline").read_bytes()
+            ):
                 return int(path.name)
         except (OSError, ValueError, IndexError):
             continue

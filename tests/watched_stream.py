@@ -9,8 +9,8 @@ from pipeline.interfaces import Source
 from pipeline.types import AlertChange, Analysis, Frame, StreamId
 from stream_server.live import LiveAnalysis, LiveEvent, LiveStatus
 from stream_server.plugins import build, parse_config
-from stream_server.runner import RunnerSettings, StreamRunner
-from stream_server.status import StreamState, StreamStatus
+from stream_server.streams.runner import RunnerSettings, StreamRunner
+from stream_server.streams.status import StreamState, StreamStatus
 from tests.needs import wait_until
 
 STREAM = StreamId("camera")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from pipeline.types import StreamId
 from stream_server.readiness import Report
-from stream_server.status import StreamState
+from stream_server.streams.status import StreamState
 from stream_server.wiring import Wired
 
 router = APIRouter(tags=["health"])

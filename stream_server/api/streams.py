@@ -13,8 +13,8 @@ from stream_server.plugins import parse_config
 from stream_server.problems import Unusable
 from stream_server.redact import SecretUrl, restore_credentials
 from stream_server.specs import Slug, SourceConfig, StreamSpec, revealed
-from stream_server.status import StreamStatus
-from stream_server.stream_entry import StreamView
+from stream_server.streams.entry import StreamView
+from stream_server.streams.status import StreamStatus
 from stream_server.wiring import Wired
 
 router = APIRouter(prefix="/api/streams", tags=["streams"])

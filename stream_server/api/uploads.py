@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stream_server.plugins import explain
 from stream_server.problems import Unusable
-from stream_server.report_page import policy
-from stream_server.upload import UploadId, UploadView
+from stream_server.reports.page import policy
+from stream_server.uploads.upload import UploadId, UploadView
 from stream_server.wiring import Wired
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.types import StreamId
 from stream_server.problems import NotFound
-from stream_server.webrtc_limits import OfferError
-from stream_server.webrtc_session import Answer, Offer
+from stream_server.webrtc.limits import OfferError
+from stream_server.webrtc.session import Answer, Offer
 from stream_server.wiring import Wired, Wiring
 
 router = APIRouter(prefix="/webrtc", tags=["webrtc"])

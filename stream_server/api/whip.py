@@ -7,9 +7,9 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pipeline.types import StreamId
 from stream_server.api.webrtc import address_of, answer_counted, read_bounded
 from stream_server.problems import NotFound
-from stream_server.session_description import MAX_OFFER_BYTES
-from stream_server.webrtc_limits import OfferError
-from stream_server.webrtc_session import Offer
+from stream_server.webrtc.limits import OfferError
+from stream_server.webrtc.session import Offer
+from stream_server.webrtc.session_description import MAX_OFFER_BYTES
 from stream_server.wiring import Wired
 
 router = APIRouter(prefix="/whip", tags=["webrtc"])

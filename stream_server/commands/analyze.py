@@ -19,13 +19,13 @@ from pipeline.media_file import open_media
 from pipeline.onnx_session import Device
 from pipeline.report import FileReport
 from pipeline.types import Analysis, Frame, State
-from stream_server import file_analysis
-from stream_server.annotate import AnnotatedClip, write_picture
 from stream_server.loading import load_models_for
 from stream_server.redact import redact
-from stream_server.report_document import ReportDocument, examine
-from stream_server.report_page import render
-from stream_server.report_text import print_report
+from stream_server.reports import file_analysis
+from stream_server.reports.annotate import AnnotatedClip, write_picture
+from stream_server.reports.document import ReportDocument, examine
+from stream_server.reports.page import render
+from stream_server.reports.text import print_report
 from stream_server.settings import Settings
 from stream_server.settings_file import load_settings
 

@@ -19,9 +19,9 @@ from pipeline.media_file import open_media
 from pipeline.onnx_session import Device
 from pipeline.report import FileReport
 from pipeline.types import State
-from stream_server import file_analysis
 from stream_server.loading import load_models_for
 from stream_server.redact import redact
+from stream_server.reports import file_analysis
 from stream_server.settings import Settings
 from stream_server.settings_file import load_settings
 

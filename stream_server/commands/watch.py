@@ -23,11 +23,11 @@ from pipeline.types import AlertChange, AlertId, Analysis, Reading, StreamId
 from stream_server.live import LiveAnalysis, LiveEvent, LiveStatus
 from stream_server.loading import load_models_for
 from stream_server.redact import redact
-from stream_server.report_text import STYLES
-from stream_server.runner import StreamRunner
+from stream_server.reports.text import STYLES
 from stream_server.settings_file import load_settings
 from stream_server.sources import av_url
-from stream_server.status import StreamState, StreamStatus
+from stream_server.streams.runner import StreamRunner
+from stream_server.streams.status import StreamState, StreamStatus
 
 EXIT_STOPPED, EXIT_START, EXIT_REJECTED = 0, 2, 3
 OVER = frozenset({StreamState.REJECTED, StreamState.ENDED, StreamState.FAILED})

@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from pipeline.errors import SourceRefused
 from pipeline.types import Frame, Image, StreamId
-from stream_server.media_clock import MediaClock
+from stream_server.webrtc.media_clock import MediaClock
 
 MAX_PIXELS = 4096 * 2304
 

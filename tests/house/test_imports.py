@@ -41,8 +41,8 @@ def test_only_the_rooms_that_may_know_a_heavy_package_import_it():
         "ray": ("stream_server/cluster.py",),
         "dlib": ("pipeline/detectors/dlib_hog.py", "pipeline/landmarkers/dlib68.py"),
         "aiortc": (
-            "stream_server/webrtc_peer.py",
-            "stream_server/webrtc_loss.py",
+            "stream_server/webrtc/peer.py",
+            "stream_server/webrtc/loss.py",
             "tests/",
             "benchmarks/",
         ),

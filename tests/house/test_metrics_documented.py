@@ -5,7 +5,7 @@ import re
 import pytest
 
 from stream_server.metrics import Metrics
-from stream_server.stream_metrics import StreamCollector
+from stream_server.streams.stream_metrics import StreamCollector
 from tests.house.repository import ROOT, files, text
 
 ROW = re.compile(r"^\| `(fakewatch_\w+)` \| (\w+) \| ([\w, ]*?) ?\| \S", re.MULTILINE)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stream_server.status import StreamState
+from stream_server.streams.status import StreamState
 from tests.media import write_clip
 from tests.needs import find_free_port, need, wait_until
 from tests.scripted_camera import ScriptedCamera, encode

@@ -8,10 +8,10 @@ import pytest
 from pipeline.analyzer import StreamAnalyzer
 from pipeline.load import Models, load_models
 from pipeline.types import AlertId, StreamId
-from stream_server.analyst import AnalystSettings
 from stream_server.live import LiveAnalysis, LiveEvent
-from stream_server.runner import RunnerSettings, StreamRunner
 from stream_server.sources import av_url
+from stream_server.streams.analyst import AnalystSettings
+from stream_server.streams.runner import RunnerSettings, StreamRunner
 from tests.media import crowd, scene, write_clip
 from tests.needs import wait_until
 from tests.toy_models import constant_classifier, toy_directory

@@ -14,7 +14,7 @@ from pipeline.decode import DecodeLimits
 from pipeline.errors import MediaError
 from pipeline.media_file import FileLimits, MediaFile, open_media
 from pipeline.types import Frame
-from stream_server.status import StreamState
+from stream_server.streams.status import StreamState
 from tests.media import draw_face, write_clip
 from tests.needs import find_free_port, need
 from tests.watched_stream import WatchedStream

@@ -4,10 +4,10 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.types import StreamId
-from stream_server.analyst import AnalystSettings
 from stream_server.plugins import build, parse_config
-from stream_server.runner import RunnerSettings
-from stream_server.status import StreamState
+from stream_server.streams.analyst import AnalystSettings
+from stream_server.streams.runner import RunnerSettings
+from stream_server.streams.status import StreamState
 from tests.gst_camera import GstCamera
 from tests.needs import find_free_port, wait_until
 from tests.watched_stream import WatchedStream

@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from stream_server.analyst import AnalystSettings
-from stream_server.runner import RunnerSettings
-from stream_server.status import StreamState
-from stream_server.watchdog import StallSettings
+from stream_server.streams.analyst import AnalystSettings
+from stream_server.streams.runner import RunnerSettings
+from stream_server.streams.status import StreamState
+from stream_server.streams.watchdog import StallSettings
 from tests.media import moving_person, plain_wall
 from tests.needs import find_free_port, wait_until
 from tests.scripted_camera import (

@@ -13,7 +13,7 @@ import pytest
 from pipeline.analyzer import AnalyzerSettings, StreamAnalyzer
 from pipeline.load import Models, load_models
 from pipeline.types import AlertChange, AlertId, AlertPhase, Analysis, Frame, State
-from stream_server.status import StreamState
+from stream_server.streams.status import StreamState
 from tests.gst_camera import GstCamera
 from tests.media import blinking_person, plain_wall
 from tests.needs import wait_until

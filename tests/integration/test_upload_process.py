@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.types import State
 from stream_server.settings import AnalyzerSection, ModelsSettings
-from stream_server.upload_job import DoneLine, Job
-from stream_server.upload_process import _environment, analyse
+from stream_server.uploads.job import DoneLine, Job
+from stream_server.uploads.process import _environment, analyse
 from tests.hostile_files import bomb, clip, encoded
 from tests.media import blinking_person, draw_face, write_clip
 from tests.toy_models import green_classifier, tint_green, toy_directory

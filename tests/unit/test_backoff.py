@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SourceLost, SourceRefused
-from stream_server.backoff import Backoff, BackoffSettings
+from stream_server.streams.backoff import Backoff, BackoffSettings
 
 REFUSED = SourceLost("refused", "x")
 AUTH = SourceLost("auth_failed", "x")

@@ -25,8 +25,8 @@ from pipeline.types import (
 from stream_server.live import LiveAnalysis
 from stream_server.measured import measure_models
 from stream_server.metrics import Metrics
-from stream_server.status import StreamState, StreamStatus
-from stream_server.stream_metrics import Sample, StreamCollector, Tally
+from stream_server.streams.status import StreamState, StreamStatus
+from stream_server.streams.stream_metrics import Sample, StreamCollector, Tally
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 QUALITY = Quality(120, 50, 0.5, 0.0, damaged=False, usable=True, reason=None)

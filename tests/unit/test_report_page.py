@@ -13,10 +13,10 @@ from pipeline.model_card import Thresholds
 from pipeline.report import FaceReport, FileReport, ModelFacts, Timing, Verdict
 from pipeline.series import Bucket, FaceRecord, FileRecord, Span
 from pipeline.types import Reason, State, TrackId
-from stream_server.report_charts import clock, timeline, waterfall
-from stream_server.report_document import CardFacts, Origin, ReportDocument, to_json
-from stream_server.report_page import SHOWN_FACES, policy, render
-from stream_server.strongest import Picture
+from stream_server.reports.charts import clock, timeline, waterfall
+from stream_server.reports.document import CardFacts, Origin, ReportDocument, to_json
+from stream_server.reports.page import SHOWN_FACES, policy, render
+from stream_server.reports.strongest import Picture
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{ 7*7 }}.mp4"
 REASONS = (Reason("classifier", 2.5, "Looks manipulated."), Reason("blink", -0.2, "Ordinary."))

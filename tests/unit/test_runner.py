@@ -17,12 +17,12 @@ from pipeline.types import (
     StreamId,
     TrackId,
 )
-from stream_server.analyst import AnalystSettings
-from stream_server.backoff import BackoffSettings
 from stream_server.live import LiveEvent
-from stream_server.runner import RunnerSettings
-from stream_server.status import StreamState
-from stream_server.watchdog import StallSettings
+from stream_server.streams.analyst import AnalystSettings
+from stream_server.streams.backoff import BackoffSettings
+from stream_server.streams.runner import RunnerSettings
+from stream_server.streams.status import StreamState
+from stream_server.streams.watchdog import StallSettings
 from tests.needs import wait_until
 from tests.watched_stream import NobodyAnalyzer, WatchedStream
 

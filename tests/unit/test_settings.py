@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from pipeline.analyzer import AnalyzerSettings
 from pipeline.errors import SettingsError
-from stream_server.runner import RunnerSettings
 from stream_server.settings import Settings
 from stream_server.settings_file import load_settings
+from stream_server.streams.runner import RunnerSettings
 
 TOKEN = "a token of the operator"
 

@@ -4,7 +4,7 @@ import time
 import numpy as np
 
 from pipeline.types import Frame, StreamId
-from stream_server.slot import FrameSlot
+from stream_server.streams.slot import FrameSlot
 
 
 def frame(index: int) -> Frame:

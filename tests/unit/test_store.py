@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from pipeline.types import AlertId, StreamId
-from stream_server.spec_book import SpecBook
 from stream_server.specs import StreamSpec
 from stream_server.store import FILE, StorageError, Store
+from stream_server.streams.spec_book import SpecBook
 from tests.alert_desk import AT, CLOSED, OPENED, UPDATED, Desk
 
 

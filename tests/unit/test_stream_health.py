@@ -3,8 +3,8 @@ import pytest
 
 from pipeline.errors import SourceLost
 from pipeline.types import Analysis, Frame, State, StreamId
-from stream_server.status import StreamState
-from stream_server.stream_health import StreamHealth, Traffic
+from stream_server.streams.health import StreamHealth, Traffic
+from stream_server.streams.status import StreamState
 
 
 def analysis(frame: Frame, *states: State) -> Analysis:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.types import Frame, StreamId
-from stream_server.strongest import SIDE_PX, StrongestFrames
+from stream_server.reports.strongest import SIDE_PX, StrongestFrames
 from tests.unit.test_series import analysis, reading
 
 IMAGE = np.zeros((200, 200, 3), np.uint8)

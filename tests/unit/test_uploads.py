@@ -10,11 +10,11 @@ from pipeline.types import State
 from stream_server.metrics import Metrics
 from stream_server.problems import NoCapacity, NotFound
 from stream_server.settings import Settings, StorageSettings, UploadsSettings
-from stream_server.upload import Upload, UploadId, UploadState, checked_name, restored
-from stream_server.upload_files import UploadFiles
-from stream_server.upload_intake import Intake
-from stream_server.upload_job import DoneLine, FailedLine
-from stream_server.uploads import Uploads
+from stream_server.uploads.desk import Uploads
+from stream_server.uploads.files import UploadFiles
+from stream_server.uploads.intake import Intake
+from stream_server.uploads.job import DoneLine, FailedLine
+from stream_server.uploads.upload import Upload, UploadId, UploadState, checked_name, restored
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from stream_server.shedding import Load, Shedding
-from stream_server.watchdog import FrozenWatch, StallSettings, StallWatch
+from stream_server.streams.shedding import Load, Shedding
+from stream_server.streams.watchdog import FrozenWatch, StallSettings, StallWatch
 
 CALM = Load(fps_received=15, fps_analysed=15, age_p95_s=0.05, busy=0.3)
 SLOW = Load(fps_received=15, fps_analysed=8, age_p95_s=0.05, busy=1.0)

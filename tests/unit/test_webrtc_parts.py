@@ -2,9 +2,9 @@
 
 import pytest
 
-from stream_server.media_clock import MediaClock
-from stream_server.session_description import MAX_CANDIDATES, clean_offer, with_start_bitrate
-from stream_server.webrtc_limits import OfferRate
+from stream_server.webrtc.limits import OfferRate
+from stream_server.webrtc.media_clock import MediaClock
+from stream_server.webrtc.session_description import MAX_CANDIDATES, clean_offer, with_start_bitrate
 
 VP8 = "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\n"
 H264 = (

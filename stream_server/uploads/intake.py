@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from starlette.requests import ClientDisconnect
 
 from pipeline.errors import UploadError
-from stream_server.upload import Upload, UploadState
-from stream_server.upload_files import UploadFiles
+from stream_server.uploads.files import UploadFiles
+from stream_server.uploads.upload import Upload, UploadState
 
 PART_BYTES = 8 * 2**20
 """Longest part; whoever sends less loses less when the connection breaks."""

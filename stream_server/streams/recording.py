@@ -7,7 +7,7 @@ from pipeline.types import AlertId, StreamId
 from stream_server.alerts import AlertBook
 from stream_server.live import EventHub, LiveAlert, LiveAnalysis, LiveEvent
 from stream_server.metrics import Metrics
-from stream_server.stream_metrics import Tally
+from stream_server.streams.stream_metrics import Tally
 
 
 class Recorder:

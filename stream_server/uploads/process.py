@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from stream_server.redact import redact
-from stream_server.upload_job import LINES, DoneLine, FailedLine, Job, StepLine
+from stream_server.uploads.job import LINES, DoneLine, FailedLine, Job, StepLine
 
 log = structlog.get_logger("fakewatch.uploads")
 
@@ -21,7 +21,7 @@ _LOOK_EVERY_S = 0.2
 _LEAVE_S = 10.0
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "XDG_CACHE_HOME")
 _KEPT_BEGINNINGS = ("LC_", "PYTHON", "CUDA", "NVIDIA", "OMP_", "OPENBLAS_", "ORT_")
-_PACKAGES = Path(__file__).parents[1]
+_PACKAGES = Path(__file__).parents[2]
 
 _SENTENCES = {
     "timeout": "The analysis took longer than is allowed.",
@@ -36,7 +36,7 @@ async def analyse(
 ) -> DoneLine | FailedLine:
     """Run the analysis in a process of its own; cancelling this ends it at once."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "stream_server.upload_child"),
+        *(sys.executable, "-P", "-m", "stream_server.uploads.child"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 
 from pipeline.types import AlertChange, Analysis, Frame
-from stream_server.analyst import AnyAnalyzer
+from stream_server.streams.analyst import AnyAnalyzer
 
 _LONGEST_SIDE_PX = 960
 _JPEG_QUALITY = 80

@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.types import Analysis, Frame, State, StreamId
-from stream_server.rates import Rate
 from stream_server.redact import redact
-from stream_server.status import StreamState, StreamStatus
+from stream_server.streams.rates import Rate
+from stream_server.streams.status import StreamState, StreamStatus
 
 _LINGER_S = 1.0
 """A face that is lost for an instant does not change the stream's state."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.types import StreamId
 from stream_server.live import LiveAnalysis, Subscription, to_json
 from stream_server.sources.webrtc import TrackSource
-from stream_server.webrtc_peer import WebRtcPeer
+from stream_server.webrtc.peer import WebRtcPeer
 
 _MAX_MESSAGE_CHARS = 1024
 

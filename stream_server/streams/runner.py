@@ -10,14 +10,14 @@ import structlog
 
 from pipeline.interfaces import Source
 from pipeline.types import StreamId
-from stream_server.analyst import Analyst, AnalystSettings, AnyAnalyzer
-from stream_server.backoff import Backoff, BackoffSettings
 from stream_server.live import LiveEvent, LiveStatus
-from stream_server.slot import FrameSlot
-from stream_server.status import StreamStatus
-from stream_server.stream_health import StreamHealth
-from stream_server.supervisor import Supervisor
-from stream_server.watchdog import StallSettings
+from stream_server.streams.analyst import Analyst, AnalystSettings, AnyAnalyzer
+from stream_server.streams.backoff import Backoff, BackoffSettings
+from stream_server.streams.health import StreamHealth
+from stream_server.streams.slot import FrameSlot
+from stream_server.streams.status import StreamStatus
+from stream_server.streams.supervisor import Supervisor
+from stream_server.streams.watchdog import StallSettings
 
 _log = structlog.get_logger("fakewatch.runner")
 _COMPLAIN_EVERY_S = 10.0

@@ -11,10 +11,10 @@ import structlog
 from pipeline.errors import SourceLost
 from pipeline.types import AlertChange, Analysis, Frame, StreamId
 from stream_server.live import LiveAnalysis, LiveEvent
-from stream_server.shedding import Load, Shedding, ShedSettings
-from stream_server.slot import FrameSlot
-from stream_server.stream_health import StreamHealth
-from stream_server.watchdog import FrozenWatch
+from stream_server.streams.health import StreamHealth
+from stream_server.streams.shedding import Load, Shedding, ShedSettings
+from stream_server.streams.slot import FrameSlot
+from stream_server.streams.watchdog import FrozenWatch
 
 _log = structlog.get_logger("fakewatch.runner")
 _WAKE_S = 0.2

@@ -9,12 +9,12 @@ import structlog
 from pipeline.errors import SourceError, SourceRefused
 from pipeline.interfaces import Source
 from pipeline.types import Frame, StreamId
-from stream_server.backoff import Backoff
-from stream_server.slot import FrameSlot
 from stream_server.source_errors import source_error
-from stream_server.status import StreamState
-from stream_server.stream_health import StreamHealth, Traffic
-from stream_server.watchdog import StallSettings, StallWatch
+from stream_server.streams.backoff import Backoff
+from stream_server.streams.health import StreamHealth, Traffic
+from stream_server.streams.slot import FrameSlot
+from stream_server.streams.status import StreamState
+from stream_server.streams.watchdog import StallSettings, StallWatch
 
 _log = structlog.get_logger("fakewatch.runner")
 

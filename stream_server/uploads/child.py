@@ -14,13 +14,13 @@ from pipeline.errors import MediaError, ModelError
 from pipeline.load import Models
 from pipeline.media_file import FileLimits, open_media
 from pipeline.types import State
-from stream_server.file_analysis import Progress, Watchers
 from stream_server.loading import load_models_for
-from stream_server.report_document import ReportDocument, examine, to_json
-from stream_server.report_page import render
-from stream_server.strongest import StrongestFrames
-from stream_server.upload_files import REPORTS
-from stream_server.upload_job import DoneLine, FailedLine, Job, StepLine
+from stream_server.reports.document import ReportDocument, examine, to_json
+from stream_server.reports.file_analysis import Progress, Watchers
+from stream_server.reports.page import render
+from stream_server.reports.strongest import StrongestFrames
+from stream_server.uploads.files import REPORTS
+from stream_server.uploads.job import DoneLine, FailedLine, Job, StepLine
 
 _VIDEOS = """3gp asf av1 avi dv flv gif apng h264 hevc ivf m4v matroska mjpeg mov mp4 mpeg mpegts
 mpegtsraw mpegvideo mxf nsv nut obu ogg rm swf webm wtv yuv4mpegpipe"""

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.errors import UploadError
-from stream_server.upload import UploadId
+from stream_server.uploads.upload import UploadId
 
 _INPUT, _FACTS = "input", "upload.json"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

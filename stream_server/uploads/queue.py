@@ -7,10 +7,10 @@ from collections.abc import Callable
 import structlog
 
 from stream_server.settings import Settings
-from stream_server.upload import Upload, UploadState
-from stream_server.upload_files import UploadFiles
-from stream_server.upload_job import DoneLine, FailedLine, Job, StepLine
-from stream_server.upload_process import analyse
+from stream_server.uploads.files import UploadFiles
+from stream_server.uploads.job import DoneLine, FailedLine, Job, StepLine
+from stream_server.uploads.process import analyse
+from stream_server.uploads.upload import Upload, UploadState
 
 log = structlog.get_logger("fakewatch.uploads")
 

@@ -1,4 +1,4 @@
-"""One receive-only WebRTC peer connection; with webrtc_loss the only file that speaks to aiortc."""
+"""One receive-only WebRTC peer connection; with `loss.py` the only file that speaks to aiortc."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateErr
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
-from stream_server.ice_addresses import loopback_wanted
-from stream_server.session_description import clean_offer, with_start_bitrate
 from stream_server.sources.webrtc import TrackSource
-from stream_server.webrtc_loss import VideoBuffer, latest_buffer
+from stream_server.webrtc.ice_addresses import loopback_wanted
+from stream_server.webrtc.loss import VideoBuffer, latest_buffer
+from stream_server.webrtc.session_description import clean_offer, with_start_bitrate
 
 _CODECS = ("video/h264", "video/vp8")
 """In order of preference: H.264 costs us a little less (2.3 against 2.7 ms a picture of 1280x720,

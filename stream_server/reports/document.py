@@ -16,8 +16,8 @@ from pipeline.model_card import ModelCard
 from pipeline.report import FileReport
 from pipeline.series import Bucket, FileRecord, Recorder
 from pipeline.types import Analysis, Frame
-from stream_server import file_analysis
-from stream_server.strongest import Picture, StrongestFrames
+from stream_server.reports import file_analysis
+from stream_server.reports.strongest import Picture, StrongestFrames
 
 _BLOCK = 1 << 20
 

@@ -12,7 +12,10 @@ from pipeline.errors import UploadError
 from stream_server.metrics import Metrics
 from stream_server.problems import Conflict, NoCapacity, NotFound
 from stream_server.settings import Settings
-from stream_server.upload import (
+from stream_server.uploads.files import UploadFiles, disk_full
+from stream_server.uploads.intake import PART_BYTES, Intake, too_large
+from stream_server.uploads.queue import UploadQueue
+from stream_server.uploads.upload import (
     WAITING,
     Upload,
     UploadId,
@@ -21,9 +24,6 @@ from stream_server.upload import (
     checked_name,
     restored,
 )
-from stream_server.upload_files import UploadFiles, disk_full
-from stream_server.upload_intake import PART_BYTES, Intake, too_large
-from stream_server.upload_queue import UploadQueue
 
 log = structlog.get_logger("fakewatch.uploads")
 

@@ -13,8 +13,8 @@ from pipeline.model_card import Thresholds
 from pipeline.report import FaceReport
 from pipeline.series import FaceRecord
 from pipeline.types import BlinkStats, State
-from stream_server import report_charts
-from stream_server.report_document import ReportDocument
+from stream_server.reports import charts
+from stream_server.reports.document import ReportDocument
 
 _TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_FACES = 12
@@ -71,8 +71,8 @@ def render(document: ReportDocument) -> str:
             ],
             others=report.faces[SHOWN_FACES:],
             duration_s=duration_s,
-            waterfall=report_charts.waterfall(report.verdict.reasons),
-            charts=report_charts,
+            waterfall=charts.waterfall(report.verdict.reasons),
+            charts=charts,
             headlines=HEADLINES,
             cues=CUES,
             tasks=TASKS,
@@ -102,7 +102,7 @@ def _face(
         "report": face,
         "record": record,
         "timeline": (
-            report_charts.timeline(record, duration_s, thresholds)
+            charts.timeline(record, duration_s, thresholds)
             if record is not None and document.report.kind == "video"
             else None
         ),
@@ -174,7 +174,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "clock": report_charts.clock, "bytes": _bytes}
+    environment.filters |= {"percent": _percent, "clock": charts.clock, "bytes": _bytes}
     return environment
 
 

@@ -11,11 +11,11 @@ import structlog
 
 from pipeline.types import StreamId
 from stream_server.live import EventHub
-from stream_server.session_description import MAX_OFFER_BYTES
 from stream_server.sources.webrtc import TrackSource
-from stream_server.webrtc_limits import OfferError, OfferRate
-from stream_server.webrtc_peer import PeerSettings, WebRtcPeer
-from stream_server.webrtc_session import Answer, Offer, Session, SessionSettings
+from stream_server.webrtc.limits import OfferError, OfferRate
+from stream_server.webrtc.peer import PeerSettings, WebRtcPeer
+from stream_server.webrtc.session import Answer, Offer, Session, SessionSettings
+from stream_server.webrtc.session_description import MAX_OFFER_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from pipeline.types import Alert, AlertPhase, Analysis, State, TrackId
 from stream_server.alerts import severity_of
-from stream_server.status import StreamState, StreamStatus
+from stream_server.streams.status import StreamState, StreamStatus
 
 MAX_LABELS = 200
 """Streams with a label of their own; all further ones share "other"."""

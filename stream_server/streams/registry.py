@@ -14,16 +14,16 @@ from pipeline.types import StreamId
 from stream_server.alerts import AlertBook
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
-from stream_server.preview import Preview, Previewed
 from stream_server.problems import Conflict, NoCapacity, NotFound
-from stream_server.recording import Recorder, new_alert_id
-from stream_server.runner import StreamRunner
 from stream_server.settings import Settings
-from stream_server.spec_book import SpecBook
 from stream_server.specs import StreamSpec
 from stream_server.store import Store
-from stream_server.stream_entry import Kind, StreamEntry, StreamView, opener_of, sample_of, view_of
-from stream_server.stream_metrics import MAX_LABELS, Sample, StreamCollector
+from stream_server.streams.entry import Kind, StreamEntry, StreamView, opener_of, sample_of, view_of
+from stream_server.streams.preview import Preview, Previewed
+from stream_server.streams.recording import Recorder, new_alert_id
+from stream_server.streams.runner import StreamRunner
+from stream_server.streams.spec_book import SpecBook
+from stream_server.streams.stream_metrics import MAX_LABELS, Sample, StreamCollector
 
 log = structlog.get_logger("fakewatch.streams")
 

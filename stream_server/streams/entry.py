@@ -7,12 +7,12 @@ from typing import Any, Literal
 from pipeline.interfaces import Source
 from pipeline.types import StreamId
 from stream_server.plugins import build
-from stream_server.preview import Preview
-from stream_server.recording import Recorder
-from stream_server.runner import StreamRunner
 from stream_server.specs import StreamSpec
-from stream_server.status import StreamStatus
-from stream_server.stream_metrics import Sample
+from stream_server.streams.preview import Preview
+from stream_server.streams.recording import Recorder
+from stream_server.streams.runner import StreamRunner
+from stream_server.streams.status import StreamStatus
+from stream_server.streams.stream_metrics import Sample
 
 Kind = Literal["configured", "added", "webrtc"]
 

@@ -1,0 +1,1 @@
+"""Finished files: their analysis, and what is written about it."""

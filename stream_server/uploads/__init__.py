@@ -1,0 +1,1 @@
+"""Uploaded files: taken in, queued, analysed in a process of their own."""
