@@ -133,6 +133,8 @@ class Screen:
 
     def take(self, event: LiveEvent) -> None:
         """Keep what an event says; called from the stream's threads."""
+        if self.over.is_set():
+            return  # the reason of the end must not be covered by the farewell
         if isinstance(event, LiveStatus):
             self.status = event.status
             if event.status.state in OVER:
