@@ -16,10 +16,9 @@ from pipeline.draw import draw_analysis
 from pipeline.errors import FakewatchError, ModelError, SettingsError
 from pipeline.load import Models
 from pipeline.media_file import open_media
-from pipeline.onnx_session import Device
 from pipeline.report import FileReport
 from pipeline.types import Analysis, Frame, State
-from stream_server.loading import load_models_for
+from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports import file_analysis
 from stream_server.reports.annotate import AnnotatedClip, write_picture
@@ -27,7 +26,6 @@ from stream_server.reports.document import ReportDocument, examine
 from stream_server.reports.page import render
 from stream_server.reports.text import print_report
 from stream_server.settings import Settings
-from stream_server.settings_file import load_settings
 
 SUFFIXES = frozenset(
     f".{kind}"
@@ -74,8 +72,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--fps", type=_positive, default=15.0, help="frames a second to look at (default: 15)"
     )
-    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
+    add_model_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -83,8 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Analyse all inputs; a bad one costs only itself."""
     console = Console(stderr=True)
     try:
-        settings = load_settings(args.config, {"models": {"device": args.device}})
-        models = load_models_for(settings.models)
+        settings, models = load_as_asked(args)
         if args.output:
             args.output.mkdir(parents=True, exist_ok=True)
     except (ModelError, SettingsError, OSError) as error:

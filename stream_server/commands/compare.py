@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -16,14 +15,12 @@ from pipeline.comparison import Circumstances, SeenFile, ask, full_recorder, pre
 from pipeline.errors import MediaError, ModelError, SettingsError
 from pipeline.load import Models
 from pipeline.media_file import open_media
-from pipeline.onnx_session import Device
 from pipeline.report import FileReport
 from pipeline.types import State
-from stream_server.loading import load_models_for
+from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports import file_analysis
 from stream_server.settings import Settings
-from stream_server.settings_file import load_settings
 
 EXIT_START, EXIT_UNREADABLE, EXIT_NOT_JUDGED = 2, 3, 4
 LEFT_OUT = {
@@ -104,8 +101,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=15,
         help="frames a second to look at (default: 15, as analyze)",
     )
-    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
+    add_model_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -113,8 +109,7 @@ def run(args: argparse.Namespace) -> int:
     """Analyse the file once and ask everyone."""
     console = Console(stderr=True)
     try:
-        settings = load_settings(args.config, {"models": {"device": args.device}})
-        models = load_models_for(settings.models)
+        settings, models = load_as_asked(args)
         report, comparison = compare(args, models, settings, console)
     except (ModelError, SettingsError) as error:
         console.print(f"fakewatch: {error}", style="red", markup=False, highlight=False)

@@ -6,7 +6,6 @@ import logging
 import signal
 import threading
 from collections import deque
-from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -18,13 +17,11 @@ from rich.text import Text
 from pipeline.analyzer import StreamAnalyzer
 from pipeline.errors import FakewatchError
 from pipeline.load import Models
-from pipeline.onnx_session import Device
 from pipeline.types import AlertChange, AlertId, Analysis, Reading, StreamId
 from stream_server.live import LiveAnalysis, LiveEvent, LiveStatus
-from stream_server.loading import load_models_for
+from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports.text import STYLES
-from stream_server.settings_file import load_settings
 from stream_server.sources import av_url
 from stream_server.streams.runner import StreamRunner
 from stream_server.streams.status import StreamState, StreamStatus
@@ -60,8 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--fps", type=float, default=15.0, help="frames analysed a second")
     parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp", help="for RTSP")
-    parser.add_argument("--device", choices=[device.value for device in Device], default="auto")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
+    add_model_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -72,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         config = av_url.Config(url=args.url, transport=args.transport, analyse_fps=args.fps)
-        settings = load_settings(args.config, {"models": {"device": args.device}})
-        models = load_models_for(settings.models)
+        settings, models = load_as_asked(args)
     except ValidationError as error:
         console.print(f"fakewatch: {redact(error.errors()[0]['msg'])}", style="red", markup=False)
         return EXIT_START

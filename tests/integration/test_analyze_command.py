@@ -150,6 +150,19 @@ def test_a_missing_model_refuses_to_start_in_one_sentence(media: Path, tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_the_device_of_the_settings_is_obeyed_without_a_flag(media: Path, tmp_path: Path) -> None:
+    config = tmp_path / "fakewatch.toml"
+    config.write_text('[models]\ndevice = "cuda"\n')
+    command = [sys.executable, "-m", "stream_server.cli", "analyze", str(media / "green.png")]
+    asked = subprocess.run([*command, "--config", str(config)], capture_output=True, check=False)
+    overruled = subprocess.run(
+        [*command, "--config", str(config), "--device", "cpu"], capture_output=True, check=False
+    )
+    has_gpu = Path("/dev/nvidia0").exists()
+    assert (asked.returncode == 2) is not has_gpu
+    assert overruled.returncode != 2
+
+
 def test_a_password_in_an_address_is_never_printed(analyze: Run) -> None:
     done = analyze("rtsp://viewer:canary-7f3a@127.0.0.1:9/live")
     assert done.returncode == 3
