@@ -70,7 +70,11 @@ async def _listen(plain_port: int, context: ssl.SSLContext) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back_reader, back_writer = await asyncio.open_connection("127.0.0.1", plain_port)
         pipes = (_pipe(reader, back_writer), _pipe(back_reader, writer))
-        await asyncio.gather(*pipes)
+        try:
+            await asyncio.gather(*pipes)
+        finally:  # also when the test is over first: nothing may be left open
+            for end in (back_writer, writer):
+                end.transport.abort()
 
     return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
 
@@ -88,6 +92,7 @@ async def _cancel_all() -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.05)  # aborted transports close their sockets in the next rounds
 
 
 def _on(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, object, T]) -> T:
