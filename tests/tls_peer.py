@@ -59,8 +59,7 @@ def tls_front(plain_port: int, certificate: Path) -> Iterator[int]:
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
-        _on(loop, _cancel_all())
+        _on(loop, _end(server))
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
@@ -87,7 +86,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def _cancel_all() -> None:
+async def _end(server: asyncio.Server) -> None:
+    server.close()  # in its own loop: from another thread it would race with its connections
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:
         task.cancel()
