@@ -1,6 +1,7 @@
 """Tiny ONNX models with known answers, made by code and run through the real session."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,6 +106,17 @@ def toy_directory(directory: Path, card: ModelCard | None = None) -> Path:
     if card is None:
         write_classifier(directory)
     return directory
+
+
+def green_environment(directory: Path) -> dict[str, str]:
+    """Return the environment of a command whose classifier calls green faces fake."""
+    card = green_classifier(directory)
+    toy_directory(directory, card)
+    return {
+        **os.environ,
+        "FAKEWATCH_MODELS__DIRECTORY": str(directory),
+        "FAKEWATCH_MODELS__CLASSIFIER": card.name,
+    }
 
 
 def write_model(directory: Path, name: str, graph: onnx.GraphProto, **facts: object) -> ModelCard:

@@ -13,7 +13,7 @@ import cv2
 import pytest
 
 from tests.media import blinking_person, draw_face, plain_wall, write_clip
-from tests.toy_models import green_classifier, tint_green, toy_directory
+from tests.toy_models import green_environment, tint_green
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -36,14 +36,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def analyze(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run the command with a classifier that calls green faces manipulated."""
-    models = tmp_path_factory.mktemp("models")
-    card = green_classifier(models)
-    toy_directory(models, card)
-    environment = {
-        **os.environ,
-        "FAKEWATCH_MODELS__DIRECTORY": str(models),
-        "FAKEWATCH_MODELS__CLASSIFIER": card.name,
-    }
+    environment = green_environment(tmp_path_factory.mktemp("models"))
 
     def run(*args: str | Path) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "stream_server.cli", "analyze", *map(str, args)]

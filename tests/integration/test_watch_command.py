@@ -15,23 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.media import blinking_person, write_clip
-from tests.toy_models import green_classifier, tint_green, toy_directory
+from tests.toy_models import green_environment, tint_green
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    models = tmp_path_factory.mktemp("models")
-    card = green_classifier(models)
-    toy_directory(models, card)
     return {
-        **os.environ,
+        **green_environment(tmp_path_factory.mktemp("models")),
         "COLUMNS": "160",
         "LINES": "40",
         "TERM": "xterm-256color",
-        "FAKEWATCH_MODELS__DIRECTORY": str(models),
-        "FAKEWATCH_MODELS__CLASSIFIER": card.name,
     }
 
 
