@@ -7,6 +7,8 @@ from pipeline.model_card import Thresholds
 from pipeline.types import AlertPhase, State
 
 _LOGIT_LIMIT = 6.0
+_SUM_HALF_LIFE_S = 20.0
+"""Of the cumulated excess, over seconds without evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class AlertSettings:
     update_every_s: float = 5.0
     update_rise_prob: float = 0.05
     """A new peak this much higher is told earlier, but at most once a second."""
+    escalate_s: float = 15.0
+    """An alert that has been active for so long is escalated, once."""
+    escalate_prob: float = 0.9
+    """And so is one whose smoothed probability reaches this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Step:
     peak_prob: float
     """The highest level since the alert opened; 0 while none is open."""
     opened_s: float | None
+    escalated: bool = False
+    """The alert has lasted, or risen, beyond what a person may put off."""
 
 
 class AlertTrigger:
@@ -50,10 +58,20 @@ class AlertTrigger:
 
     Timers count only time with evidence: a gap neither raises nor clears. Flapping round one
     threshold does nothing, because opening and clearing use different ones.
+
+    With `thresholds.cusum` lasting moderate evidence opens an alert too (Page 1954): what lies
+    above its allowance is added up, and counts only between two observations that both show it.
     """
 
-    def __init__(self, thresholds: Thresholds, settings: AlertSettings = AlertSettings()) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        settings: AlertSettings = AlertSettings(),
+        closed_s: float = -math.inf,
+    ) -> None:
+        """Start anew; `closed_s` is when the last alert about this person closed, if one did."""
         self._settings = settings
+        self._cusum = thresholds.cusum
         self._raise = _logit(thresholds.raise_at)
         self._clear = _logit(thresholds.clear_at)
         self._suspect = (self._raise + self._clear) / 2
@@ -61,9 +79,14 @@ class AlertTrigger:
         self._evidence_s: float | None = None
         self._above_s = 0.0
         self._below_s = 0.0
+        self._sum = 0.0
+        self._logit: float | None = None
         self._state = State.INSUFFICIENT
         self._opened_s: float | None = None
-        self._closed_s = -math.inf
+        self._active_s = 0.0
+        self._escalated = False
+        self.closed_s = closed_s
+        """When the last alert closed; -inf where there was none."""
         self._peak_prob = 0.0
         self._told_s = 0.0
         self._told_peak = 0.0
@@ -78,10 +101,15 @@ class AlertTrigger:
         self._evidence_s = time_s
         # After a pause the time between is not evidence: one step counts a second at most.
         step_s = min(dt, 1.0)
-        before = self._level
-        level = self._smooth(_logit(fake_prob), step_s)
+        before, logit = self._level, _logit(fake_prob)
+        self._add_up(logit, dt, step_s)
+        level = self._smooth(logit, step_s)
         self._time(before, level, step_s)
         return self._step(self._advance(level, time_s))
+
+    def adjust(self, settings: AlertSettings) -> None:
+        """Go by other times from now on; the level and the open alert stay."""
+        self._settings = settings
 
     def close(self, time_s: float) -> Step:
         """End it: the track or the stream is gone. An open alert closes."""
@@ -92,6 +120,7 @@ class AlertTrigger:
             self._level_prob(),
             self._peak_prob,
             self._opened_s,
+            self._escalated,
         )
         if was_open:
             self._end(time_s)
@@ -107,8 +136,16 @@ class AlertTrigger:
 
     def _restart(self) -> None:
         """Forget the level and the timers, not the open alert: silence is no all-clear."""
-        self._level = None
-        self._above_s = self._below_s = 0.0
+        self._level = self._logit = None
+        self._above_s = self._below_s = self._sum = 0.0
+
+    def _add_up(self, logit: float, dt: float, step_s: float) -> None:
+        """Move the cumulated excess; what a gap hides makes it fade."""
+        before, self._logit = self._logit, logit
+        if self._cusum is None or before is None:
+            return
+        faded = self._sum * 0.5 ** ((dt - step_s) / _SUM_HALF_LIFE_S)
+        self._sum = max(0.0, faded + (min(before, logit) - self._cusum.allowance) * step_s)
 
     def _smooth(self, logit: float, step_s: float) -> float:
         if self._level is None:
@@ -123,16 +160,21 @@ class AlertTrigger:
         stayed_below = before is not None and max(before, level) <= self._clear
         self._above_s = self._above_s + step_s if stayed_above else 0.0
         self._below_s = self._below_s + step_s if stayed_below else 0.0
+        if level > self._clear:
+            self._active_s += step_s
 
     def _advance(self, level: float, time_s: float) -> AlertPhase | None:
         if self._opened_s is not None:
             return self._while_open(level, time_s)
-        rested = time_s - self._closed_s >= self._settings.cooldown_s
-        if rested and level >= self._raise and self._above_s >= self._settings.hold_s:
+        rested = time_s - self.closed_s >= self._settings.cooldown_s
+        held = level >= self._raise and self._above_s >= self._settings.hold_s
+        if rested and (held or (self._cusum is not None and self._sum > self._cusum.limit)):
             self._opened_s = time_s
+            self._active_s = self._below_s = 0.0
             self._peak_prob = self._told_peak = _prob(level)
             self._told_s = time_s
             self._state = State.ALERT
+            self._escalated = self._peak_prob >= self._settings.escalate_prob
             return AlertPhase.OPENED
         if level >= self._suspect:
             self._state = State.SUSPECT
@@ -146,6 +188,10 @@ class AlertTrigger:
         if self._below_s >= self._settings.release_s:
             self._state = State.CLEAR
             return AlertPhase.CLOSED
+        if not self._escalated and self._is_grave():
+            self._escalated = True
+            self._told_s, self._told_peak = time_s, self._peak_prob
+            return AlertPhase.ESCALATED
         since_s = time_s - self._told_s
         rose = self._peak_prob >= self._told_peak + self._settings.update_rise_prob
         if since_s >= self._settings.update_every_s or (rose and since_s >= 1.0):
@@ -153,16 +199,29 @@ class AlertTrigger:
             return AlertPhase.UPDATED
         return None
 
+    def _is_grave(self) -> bool:
+        settings = self._settings
+        lasted = self._active_s >= settings.escalate_s
+        return lasted or self._peak_prob >= settings.escalate_prob
+
     def _end(self, time_s: float) -> None:
         self._opened_s = None
-        self._closed_s = time_s
-        self._peak_prob = 0.0
+        self.closed_s = time_s
+        self._peak_prob = self._sum = 0.0
+        self._escalated = False
 
     def _level_prob(self) -> float | None:
         return None if self._level is None else _prob(self._level)
 
     def _step(self, phase: AlertPhase | None) -> Step:
-        step = Step(self._state, phase, self._level_prob(), self._peak_prob, self._opened_s)
+        step = Step(
+            self._state,
+            phase,
+            self._level_prob(),
+            self._peak_prob,
+            self._opened_s,
+            self._escalated,
+        )
         if phase is AlertPhase.CLOSED and self._evidence_s is not None:
             self._end(self._evidence_s)
         return step

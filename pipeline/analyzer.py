@@ -5,28 +5,36 @@ detect -> track -> landmarks -> quality -> classify -> window -.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from pipeline.alert import AlertSettings, AlertTrigger
-from pipeline.blink import BlinkMeter, BlinkSettings
+from pipeline.alert import AlertTrigger
+from pipeline.analyzer_settings import AnalyzerSettings as AnalyzerSettings
+from pipeline.blink import BlinkMeter
+from pipeline.challenge_cue import ChallengeResult, challenge_cue
+from pipeline.clip import Clip
+from pipeline.cues import HeadWatch, cues_of
+from pipeline.enrolling import Sighting
 from pipeline.eyes import measure_eyes
-from pipeline.fuse import FuseSettings, fuse
+from pipeline.fuse import fuse, trust
 from pipeline.landmarkers.regions import face_box, keypoints_of
 from pipeline.load import Models
+from pipeline.look import Look
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
-from pipeline.quality import QualityLimits, assess, yaw_of
+from pipeline.preset_meter import THRESHOLDS as PRESET_THRESHOLDS
+from pipeline.preset_meter import PresetMeter
+from pipeline.quality import assess, yaw_of
+from pipeline.reference import Enrolment, Likeness, reference_cue
+from pipeline.resting import Resting
 from pipeline.stopwatch import Stopwatch
 from pipeline.track import FaceTracker
 from pipeline.types import (
     AlertChange,
     AlertId,
     Analysis,
-    BlinkStats,
     Face,
     Frame,
     Landmarks,
-    Quality,
     Reading,
     StreamId,
     TrackedFace,
@@ -39,33 +47,6 @@ SHED_CLASSIFY = (1.0, 2.0, 4.0, 4.0)
 SHED_FACES = (1.0, 1.0, 1.0, 0.3)
 """Which share of the face limit is kept at each level: shed next. Landmarks are shed last,
 by the frames that never get here."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnalyzerSettings:
-    """Cadences in seconds of media time, and the settings of the stages."""
-
-    detect_every_s: float = 0.5
-    classify_every_s: float = 0.25
-    window_s: float = 4.0
-    window_min_samples: int = 8
-    max_faces: int = 10
-    lost_after_s: float = 1.0
-    quality: QualityLimits = field(default_factory=QualityLimits)
-    blink: BlinkSettings = field(default_factory=BlinkSettings)
-    fuse: FuseSettings = field(default_factory=FuseSettings)
-    alert: AlertSettings = field(default_factory=AlertSettings)
-
-
-@dataclass(slots=True)
-class _Look:
-    """One track at one frame, on its way through the stages."""
-
-    tracked: TrackedFace
-    person: Person
-    quality: Quality
-    blink: BlinkStats
-    scored: bool = False
 
 
 class StreamAnalyzer:
@@ -91,7 +72,7 @@ class StreamAnalyzer:
         self._models = models
         self._new_alert_id = new_alert_id
         self._settings = settings or AnalyzerSettings()
-        self._crop, self._thresholds = card.crop, card.thresholds
+        self._card, self._crop, self._thresholds = card, card.crop, card.thresholds
         self._stopwatch = Stopwatch(clock)
         self._tracker = FaceTracker(
             max_faces=self._settings.max_faces, lost_after_s=self._settings.lost_after_s
@@ -99,7 +80,14 @@ class StreamAnalyzer:
         self._place: tuple[int, tuple[int, ...]] | None = None
         """Epoch and picture size for which all that is remembered holds."""
         self._people: dict[TrackId, Person] = {}
+        self._resting = Resting(self._settings.alert.cooldown_s)
         self._last_s = 0.0
+        self.reference: Enrolment | None = None
+        """The genuine stretch that whoever is alone in the picture is held against."""
+        self.sightings: tuple[Sighting, ...] = ()
+        """The faces of the newest frame, for an enrolment and a challenge."""
+        self.challenge: ChallengeResult | None = None
+        """What a guided challenge of one of the faces gave."""
         self._forget()
 
     def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
@@ -108,6 +96,7 @@ class StreamAnalyzer:
         tracks = self._find_faces(frame, shed)
         looks = [self._look(frame, tracked) for tracked in tracks]
         self._classify(frame, looks, shed)
+        self.sightings = tuple(look.sighting() for look in looks)
         readings = tuple(self._read(frame, look, changes) for look in looks)
         self._bury(frame.time_s, changes)
         rows, columns = frame.image.shape[:2]
@@ -123,6 +112,12 @@ class StreamAnalyzer:
             faces_skipped=self._tracker.skipped + self._shed_faces,
             stage_s=self._stopwatch.laps(),
         )
+
+    def adjust(self, settings: AnalyzerSettings) -> None:
+        """Go by other settings from now on; windows and blinks keep what they began with."""
+        self._settings = settings
+        for person in self._people.values():
+            person.adjust(settings.alert)
 
     def finish(self) -> tuple[AlertChange, ...]:
         """Close what is open: the stream has ended."""
@@ -146,6 +141,7 @@ class StreamAnalyzer:
     def _forget(self) -> None:
         self._tracker.forget()
         self._people.clear()
+        self._resting.forget()
         self._detect_at_s = float("-inf")
         self._shed_faces = 0
 
@@ -163,10 +159,10 @@ class StreamAnalyzer:
         self._stopwatch.lap("track")
         return tracks[:keep]
 
-    def _look(self, frame: Frame, tracked: TrackedFace) -> _Look:
+    def _look(self, frame: Frame, tracked: TrackedFace) -> Look:
         person = self._people.get(tracked.track_id)
         if person is None:
-            person = self._people[tracked.track_id] = self._meet()
+            person = self._people[tracked.track_id] = self._meet(tracked, frame.time_s)
         landmarks = None
         if not frame.damaged:
             landmarks = self._models.landmarker(frame.image, tracked.face)
@@ -186,25 +182,38 @@ class StreamAnalyzer:
         person.quality = quality = replace(quality, yaw_deg=yaw_deg)
         self._stopwatch.lap("quality")
         eyes = measure_eyes(landmarks, yaw_deg) if landmarks else None
-        blink = person.blink.update(eyes, frame.time_s)
+        motion = person.head.update(eyes.head if eyes else None, frame.time_s)
+        # A picture that stands still has no eyes that could have blinked.
+        still = motion.still_s >= self._settings.cues.still_after_s
+        blink = person.blink.update(None if still else eyes, frame.time_s)
         self._stopwatch.lap("blink")
-        return _Look(tracked, person, quality, blink)
+        return Look(tracked, person, quality, blink, motion)
 
-    def _meet(self) -> Person:
+    def _meet(self, tracked: TrackedFace, time_s: float) -> Person:
         """Fresh memory for a new track."""
         settings = self._settings
+        closed_s = self._resting.claim(tracked.face.box, time_s)
         window = ScoreWindow(
             window_s=settings.window_s,
             every_s=settings.classify_every_s,
             min_samples=settings.window_min_samples,
         )
-        trigger = AlertTrigger(self._thresholds, settings.alert)
+        rule = (
+            PresetMeter(settings.preset, frames=self._card.frames).update
+            if settings.preset
+            else None
+        )
+        thresholds = PRESET_THRESHOLDS if rule else self._thresholds
         return Person(
             BlinkMeter(settings.blink),
+            HeadWatch(settings.cues),
             window,
-            trigger,
-            self._thresholds.raise_at,
+            Likeness(settings.window_s),
+            AlertTrigger(thresholds, settings.alert, closed_s),
+            thresholds.raise_at,
             self._new_alert_id,
+            Clip(self._card.frames, settings.window_s),
+            rule,
         )
 
     def _follow(
@@ -217,27 +226,44 @@ class StreamAnalyzer:
         face = Face(box, tracked.face.score_prob, keypoints_of(landmarks))
         return self._tracker.move(tracked.track_id, face, time_s)
 
-    def _classify(self, frame: Frame, looks: Sequence[_Look], shed: int) -> None:
+    def _classify(self, frame: Frame, looks: Sequence[Look], shed: int) -> None:
         """Judge the crops that are due, all in one call."""
         due = [look for look in looks if look.quality.usable and look.person.due(frame.time_s)]
         if not due:
             return
-        crops = [
-            crop_face(frame.image, look.tracked.face.box, self._crop.size_px, self._crop.margin)
+        size_px, margin = self._crop.size_px, self._crop.margin
+        clips = [
+            look.person.clip.add(
+                crop_face(frame.image, look.tracked.face.box, size_px, margin), frame.time_s
+            )
             for look in due
         ]
         self._stopwatch.lap("crop")
-        scores = self._models.classifier(crops)
+        scores = iter(self._models.classifier([clip for clip in clips if clip is not None]))
         self._stopwatch.lap("classify")
         pause_s = self._settings.classify_every_s * SHED_CLASSIFY[shed]
-        for look, score in zip(due, scores, strict=True):
-            look.person.take(score, frame.time_s, pause_s)
-            look.scored = score is not None
+        for look, clip in zip(due, clips, strict=True):
+            score = next(scores) if clip is not None else None
+            weight = trust(look.quality, self._settings.fuse)
+            look.person.take(score, frame.time_s, pause_s, weight)
+            look.score = score
 
-    def _read(self, frame: Frame, look: _Look, changes: list[AlertChange]) -> Reading:
+    def _read(self, frame: Frame, look: Look, changes: list[AlertChange]) -> Reading:
         person = look.person
         window = person.window.score(frame.time_s)
-        fused = fuse(window, look.blink, look.quality, self._settings.fuse)
+        # An enrolment is of one person: with two in the picture nobody knows whose it is.
+        alone = len(self.sightings) + self._tracker.skipped + self._shed_faces == 1
+        reference = self.reference if alone else None
+        picture = (frame.image.shape[1], frame.image.shape[0])
+        cues = (
+            *cues_of(look.motion, look.blink, self._settings.cues),
+            *reference_cue(self._card, reference, picture, window, person.likeness),
+            *challenge_cue(self.challenge, look.tracked.track_id, frame.time_s),
+        )
+        fused = fuse(window, look.blink, look.quality, self._settings.fuse, cues)
+        if person.rule is not None:
+            looked = look.score.fake_prob if look.score is not None else None
+            fused = person.rule(looked, look.blink.ear, frame.time_s)
         state, change = person.judge(look.tracked, fused, frame.time_s)
         if change is not None:
             changes.append(change)
@@ -253,7 +279,7 @@ class StreamAnalyzer:
             fused_prob=fused.fake_prob,
             reasons=fused.reasons,
             first_seen_s=look.tracked.first_seen_s,
-            scored=look.scored,
+            scored=look.score is not None,
         )
 
     def _bury(self, time_s: float, changes: list[AlertChange]) -> None:
@@ -264,6 +290,8 @@ class StreamAnalyzer:
         self._stopwatch.lap("track")
 
     def _close(self, track_id: TrackId, time_s: float, changes: list[AlertChange]) -> None:
-        change = self._people.pop(track_id).close(time_s)
+        person = self._people.pop(track_id)
+        change = person.close(time_s)
+        self._resting.add(person.box, person.closed_s)
         if change is not None:
             changes.append(change)

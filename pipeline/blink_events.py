@@ -54,6 +54,8 @@ class Blink:
     end_s: float
     amplitude: float
     """1 - the least ratio over the level before: 1 is fully closed."""
+    lag_s: float | None = None
+    """How much later the left lid came than the right; None where unknown."""
 
 
 class OpenEyeLevel:

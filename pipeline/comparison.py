@@ -40,6 +40,8 @@ class SeenFile:
     """0 for a picture."""
     faces: tuple[FaceRecord, ...]
     circumstances: Circumstances = Circumstances()
+    frames: int = 1
+    """How many crops each of the classifier's looks judged together."""
 
     def looks(self, every_s: float = 0.0) -> list[float]:
         """The classifier's P(manipulated) of single crops, all faces together.
@@ -122,7 +124,9 @@ def by_mean(preset: str, probs: list[float], weakness: str) -> PresetAnswer:
         reason = "The classifier could not judge a single look."
         return PresetAnswer(preset, Answer.NONE, None, reason, weakness)
     mean = sum(probs) / len(probs)
-    reason = f"The mean of {counted(len(probs), 'look')} is {mean:.0%}, and above 50 % decides."
+    reason = (
+        f"The mean of {counted(len(probs), 'look')} is {100 * mean:.0f} %, and above 50 % decides."
+    )
     return PresetAnswer(preset, side_of_half(mean), mean, reason, weakness)
 
 

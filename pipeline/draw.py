@@ -35,7 +35,8 @@ def _draw_reading(canvas: Image, reading: Reading) -> None:
     cv2.rectangle(canvas, (left, top), (right, bottom), color, weight, cv2.LINE_AA)
     text = LABELS[reading.state]
     if reading.fused_prob is not None:
-        text = f"{text} {reading.fused_prob:.0%}"
+        # No model is so sure that it could say none or all.
+        text = f"{text} {min(0.99, max(0.01, reading.fused_prob)):.0%}"
     size = max(0.4, canvas.shape[0] / 1100)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, weight)
     base = top - 6 if top > height + 10 else bottom + height + 6

@@ -2,6 +2,7 @@
 
 import math
 
+from pipeline.head_pose import pose_of
 from pipeline.types import EyeSample, Landmarks
 
 _MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
@@ -12,6 +13,8 @@ _EYES = {
 }
 _FAR_EYE_HIDDEN_DEG = 30.0
 _BOTH_EYES_HIDDEN_DEG = 45.0
+_LIDS_HIDDEN_PITCH_DEG = 25.0
+"""A head held so low or high shows the lids, or the lashes, in place of the opening."""
 
 
 def measure_eyes(landmarks: Landmarks, yaw_deg: float | None) -> EyeSample:
@@ -19,18 +22,22 @@ def measure_eyes(landmarks: Landmarks, yaw_deg: float | None) -> EyeSample:
 
     `yaw_deg` is positive when the nose points to the picture's right, where the subject's left
     eye is then the far one. The far eye counts by cos(yaw), and not at all beyond 30 degrees;
-    beyond 45 neither eye is measured. An unknown yaw counts as frontal.
+    beyond 45 neither eye is measured, nor where the head is lowered or raised by more than 25.
+    An unknown yaw or pitch counts as frontal.
     """
     yaw = yaw_deg or 0.0
-    if abs(yaw) > _BOTH_EYES_HIDDEN_DEG or landmarks.scheme not in _EYES:
-        return EyeSample(None, None, None)
+    head = pose_of(landmarks, yaw_deg)
+    pitch = (head.pitch_deg if head is not None else None) or 0.0
+    hidden = abs(yaw) > _BOTH_EYES_HIDDEN_DEG or abs(pitch) > _LIDS_HIDDEN_PITCH_DEG
+    if hidden or landmarks.scheme not in _EYES:
+        return EyeSample(None, None, None, head=head)
     right, left = (_aspect_ratio(landmarks, indices) for indices in _EYES[landmarks.scheme])
     far = math.cos(math.radians(yaw)) if abs(yaw) <= _FAR_EYE_HIDDEN_DEG else 0.0
     weights = (1.0, far) if yaw > 0 else (far, 1.0)
     right, left = (v if w > 0 else None for v, w in zip((right, left), weights, strict=True))
     ear = _weighted((right, left), weights)
     blink = _weighted(landmarks.eye_blink, weights) if landmarks.eye_blink else None
-    return EyeSample(right, left, ear, blink)
+    return EyeSample(right, left, ear, blink, head)
 
 
 def _aspect_ratio(landmarks: Landmarks, indices: tuple[int, ...]) -> float | None:

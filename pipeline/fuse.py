@@ -1,14 +1,19 @@
 """Adds the cues up: log-odds in, one probability and its reasons out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.types import BlinkStats, Quality, Reason, WindowScore
+from pipeline.types import BlinkStats, LongBlinks, Quality, Reason, WindowScore
 
 
 @dataclass(frozen=True, slots=True)
 class FuseSettings:
-    """How much each cue may say."""
+    """How much each cue may say.
+
+    Set by hand: weights fitted on the development clips (export/fit_fusion.py) did no better on
+    clips that they had not seen.
+    """
 
     prior_prob: float = 0.5
     """Share of manipulated faces expected before looking; 0.5 keeps the model's calibration."""
@@ -20,6 +25,8 @@ class FuseSettings:
     blink_low: float = -0.2
     blink_high: float = 1.0
     """Limits of the weighted blink term: too little to raise an alert on its own."""
+    sure_observed_s: float = 120.0
+    """From here on few blinks are called unusual: until then they may be a reader's."""
     poor_side_px: float = 60.0
     good_side_px: float = 112.0
     good_yaw_deg: float = 30.0
@@ -46,18 +53,25 @@ def fuse(
     blink: BlinkStats | None,
     quality: Quality,
     settings: FuseSettings = FuseSettings(),
+    cues: Sequence[Reason] = (),
 ) -> Fused:
-    """Add the classifier's, the blinks' and the prior's log-odds.
+    """Add the classifier's, the blinks', the further cues' and the prior's log-odds.
+
+    `cues` are terms that their producers have weighted and capped already.
 
     Without a classifier window there is no score: blinks alone never judge. Normal blinking never
     exonerates: its negative term is not let below the classifier's own, and not below zero once
-    the classifier is suspicious.
+    the classifier is suspicious. Where the picture repeats itself its blinks are no news: the
+    same seconds would count again and again.
     """
     if window is None or window.logit is None:
         return _NOTHING
     terms = [_classifier(window, quality, settings)]
-    if blink is not None and blink.sufficient:
-        terms.append(_blink(blink, terms[0].llr, settings))
+    repeats = any(cue.cue == "loop" for cue in cues)
+    counted = None if repeats else _counted(blink)
+    if counted is not None:
+        terms.append(_blink(counted, terms[0].llr, settings))
+    terms.extend(cues)
     if settings.prior_prob != 0.5:
         terms.append(_prior(settings.prior_prob))
     logit = math.fsum(term.llr for term in terms)
@@ -90,7 +104,16 @@ def _classifier(window: WindowScore, quality: Quality, settings: FuseSettings) -
     return Reason("classifier", llr, text)
 
 
-def _blink(blink: BlinkStats, classifier_llr: float, settings: FuseSettings) -> Reason:
+def _counted(blink: BlinkStats | None) -> BlinkStats | LongBlinks | None:
+    """The blinks of the last minutes where enough was seen, else of the last minute."""
+    if blink is None:
+        return None
+    if blink.long is not None and blink.long.sufficient:
+        return blink.long
+    return blink if blink.sufficient else None
+
+
+def _blink(blink: BlinkStats | LongBlinks, classifier_llr: float, settings: FuseSettings) -> Reason:
     llr = settings.blink_weight * blink.llr
     llr = min(settings.blink_high, max(settings.blink_low, llr, min(0.0, classifier_llr)))
     rate = blink.rate_per_min or 0.0
@@ -98,6 +121,8 @@ def _blink(blink: BlinkStats, classifier_llr: float, settings: FuseSettings) -> 
     seen = f"{times} in {blink.observed_s:.0f} s, {rate:.0f} a minute"
     if llr <= 0.05:
         text = f"Blinking is ordinary ({seen}); a manipulated face can blink normally too."
+    elif rate < 10 and blink.observed_s < settings.sure_observed_s:
+        text = f"The eyes have blinked seldom so far ({seen}); reading can do that too."
     elif rate < 10:
         text = f"The eyes blink unusually seldom ({seen}); reading can do that too."
     else:

@@ -1,7 +1,10 @@
 """The seams: what a detector, a landmarker, a classifier and a source must offer."""
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.model_card import ModelCard
 from pipeline.types import Face, Frame, FrameScore, Image, Landmarks
@@ -34,8 +37,18 @@ class Classifier(Protocol):
     def __call__(self, crops: Sequence[Image]) -> Sequence[FrameScore | None]:
         """One score a crop, in order; None where the model gave no finite answer.
 
-        Crops come from `preprocess.crop_face` with the card's size and margin.
+        Crops come from `preprocess.crop_face` with the card's size and margin; a card with
+        `frames` is given clips of so many, (frames, size, size, 3), oldest first.
         """
+        ...
+
+
+@runtime_checkable
+class Localizer(Protocol):
+    """A classifier that may say where in a crop its answer comes from."""
+
+    def heatmap(self, crop: Image) -> NDArray[np.float32] | None:
+        """What each cell of one crop adds: (h, w) raw log-odds; None where the model cannot say."""
         ...
 
 

@@ -65,8 +65,11 @@ def load_models(
     landmarker: str = DEFAULT_LANDMARKER,
     classifier: str = DEFAULT_CLASSIFIER,
     device: Device = Device.AUTO,
+    adjust: Callable[[ModelCard], ModelCard] = lambda card: card,
 ) -> Models:
     """Load the three named models from the directory (default: the one that comes along).
+
+    `adjust` may change the classifier's card: a calibration brings thresholds of its own.
 
     Detector and landmarker stay on the CPU: they take one face at a time, for which the way to a
     GPU and back costs more than it saves.
@@ -79,7 +82,7 @@ def load_models(
     cards = (
         _card(directory, detector, "face_detection"),
         _card(directory, landmarker, "face_landmarks"),
-        _card(directory, classifier, "deepfake"),
+        adjust(_card(directory, classifier, "deepfake")),
     )
     judge = adapter(cards[2])(cards[2], device)
     return Models(
@@ -123,10 +126,13 @@ def adapters(task: str) -> list[str]:
 def _card(directory: Path, name: str, task: str) -> ModelCard:
     if Path(name).name != name or not name:
         raise ModelCardError(f"{name!r} is no model name.")
-    path = directory / f"{name}.toml"
+    own, shipped = directory / f"{name}.toml", models_directory() / f"{name}.toml"
+    # A directory of one's own holds a classifier; the others come along with fakewatch.
+    path = shipped if shipped.is_file() and not own.is_file() else own
     if not path.is_file():
         others = ", ".join(card.name for card in list_cards(directory) if card.task == task)
-        raise ModelCardError(f"There is no model {name!r} in {directory}; it has {others}.")
+        held = f"it has {others}" if others else "it is empty"
+        raise ModelCardError(f"There is no model {name!r} in {directory}; {held}.")
     card = read_card(path)
     if card.task != task:
         raise ModelCardError(f"The model {name} is for {card.task}, not for {task}.")

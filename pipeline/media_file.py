@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 
 import av
 import av.error
-import cv2
-import numpy as np
 from av.container import InputContainer
 
 from pipeline.decode import DecodeLimits, Decoder, failure_code
 from pipeline.errors import MediaError, SourceError
 from pipeline.media_time import Picker
+from pipeline.stills import is_heic, read_heic, read_still
 from pipeline.types import Frame, Image, StreamId
 
 _WHITELISTS = {
@@ -146,6 +145,14 @@ def open_media(
             "scheme_forbidden", or for addresses "not_found", "auth_failed", "timeout", "refused",
             "unreachable".
     """
+    if not _is_url(path_or_url):
+        path = Path(path_or_url)
+        _check_file(path)
+        # FFmpeg would give such a picture as a video, or as its tiles.
+        if is_heic(path):
+            still = read_heic(path, limits.max_still_pixels)
+            yield MediaFile("image", 0.0, None, None, still, stream_id)
+            return
     container = _open(path_or_url, limits)
     try:
         # Only a local file has its bytes at hand, so only there is a still read by OpenCV.
@@ -190,7 +197,6 @@ def _open(path_or_url: str | Path, limits: FileLimits) -> InputContainer:
         options = {"timeout": str(int(limits.timeout_s * 1e6))}
         return _open_container(str(path_or_url), _WHITELISTS[scheme], options, limits)
     path = Path(path_or_url)
-    _check_file(path)
     # With a scheme, so that a file named "concat:x" or "pipe:" stays a file.
     options = {"format_whitelist": ",".join(limits.formats)} if limits.formats else {}
     return _open_container(f"file:{path}", _LOCAL, options, limits)
@@ -229,46 +235,9 @@ def _is_still(container: InputContainer) -> bool:
 
 
 def _read_still(container: InputContainer, path: Path, limits: FileLimits) -> Image:
-    """One picture, turned as its EXIF data say, at a fraction of its size where it is huge.
-
-    Raises:
-        MediaError: "too_large" or "no_frames".
-        MemoryError: there is too little for it.
-    """
-    stream = container.streams.video[0]
-    pixels = 0
-    if stream.codec_context is not None:
-        pixels = stream.codec_context.width * stream.codec_context.height
-    if pixels > limits.max_still_pixels:
-        raise _too_large(limits)
-    flag = next(
-        (flag for share, flag in _REDUCED if pixels <= limits.decode.max_pixels * share),
-        cv2.IMREAD_REDUCED_COLOR_8,
-    )
-    image = None
-    try:
-        image = cv2.imdecode(np.fromfile(path, np.uint8), flag)
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError(f"The picture has {pixels} pixels.") from error
-        if "pixels <=" in str(error):  # too many for FFmpeg to even say how many
-            raise _too_large(limits) from error
-    if image is None:
-        raise _error("no_frames")
-    return np.asarray(image, np.uint8)
-
-
-_REDUCED = (
-    (1, cv2.IMREAD_COLOR),
-    (4, cv2.IMREAD_REDUCED_COLOR_2),
-    (16, cv2.IMREAD_REDUCED_COLOR_4),
-)
-
-
-def _too_large(limits: FileLimits) -> MediaError:
-    return MediaError(
-        "too_large", f"The picture has more than {limits.max_still_pixels // 10**6} million pixels."
-    )
+    context = container.streams.video[0].codec_context
+    pixels = context.width * context.height if context is not None else 0
+    return read_still(path, pixels, limits.decode.max_pixels, limits.max_still_pixels)
 
 
 def _is_url(path_or_url: str | Path) -> bool:

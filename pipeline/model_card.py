@@ -20,11 +20,46 @@ class CropRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Cusum:
+    """How much lasting excess of log-odds raises an alert too."""
+
+    allowance: float
+    """Log-odds that genuine faces may show for as long as they like."""
+    limit: float
+    """Log-odds above the allowance, times seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thresholds:
     """Calibrated probabilities at which an alert is raised and cleared."""
 
     raise_at: float
     clear_at: float
+    cusum: Cusum | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceScale:
+    """How a classifier's answers spread over genuine recordings: what an enrolment is held against.
+
+    Measured by export/measure_reference.py on held-out clips.
+    """
+
+    logit_mean: float
+    logit_sd: float
+    """Of the mean calibrated log-odds of genuine recordings, between recordings."""
+    distance: float
+    """Cosine distance up to which an embedding counts as unchanged; four seconds of one face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """What the framework that a model came from answers to `golden.golden_crops`."""
+
+    crops_sha256: str
+    logits: tuple[float, ...]
+    """Raw logits, 1 = fake, one a picture."""
+    framework: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +87,14 @@ class ModelCard:
     bias: float = 0.0
     """Added to the divided logit, so that 0 means even odds on calibration data."""
     crop: CropRule | None = None
+    frames: int = 1
+    """How many crops of one face, oldest first, a classifier wants for one answer."""
+    precision: str = "fp32"
+    """What the graph computes in: "fp32", "fp16" or "int8"."""
     thresholds: Thresholds | None = None
+    reference: ReferenceScale | None = None
+    """None: nobody can be enrolled with this model."""
+    golden: Golden | None = None
     opt_in: bool = False
     """Never chosen by default (licence)."""
     metrics: tuple[tuple[str, Any], ...] = ()
@@ -89,6 +131,8 @@ def _card(path: Path, facts: dict[str, Any]) -> ModelCard:
     thresholds = facts.pop("thresholds", None)
     if task == "deepfake" and (crop is None or thresholds is None):
         raise ValueError("[crop] and [thresholds], which a deepfake classifier needs")
+    reference = facts.pop("reference", None)
+    golden = facts.pop("golden", None)
     file = facts.pop("file", None)
     if file is not None and (Path(file).name != file or not facts.get("sha256")):
         raise ValueError("file: a bare file name with its sha256 is needed")
@@ -97,6 +141,8 @@ def _card(path: Path, facts: dict[str, Any]) -> ModelCard:
         sha256=facts.pop("sha256", None),
         crop=CropRule(int(crop["size_px"]), float(crop["margin"])) if crop else None,
         thresholds=_thresholds(thresholds) if thresholds else None,
+        reference=_reference(**reference) if reference else None,
+        golden=_golden(golden) if golden else None,
         labels=tuple(facts.pop("labels", ())),
         metrics=tuple(facts.pop("metrics", {}).items()),
         **facts,
@@ -108,6 +154,17 @@ def _thresholds(facts: dict[str, Any]) -> Thresholds:
     if not 0.0 < clear_at < raise_at < 1.0:
         raise ValueError("thresholds: 0 < clear_at < raise_at < 1 must hold")
     return Thresholds(raise_at, clear_at)
+
+
+def _reference(logit_mean: float, logit_sd: float, distance: float) -> ReferenceScale:
+    if not (logit_sd > 0 and distance > 0):
+        raise ValueError("reference: logit_sd and distance must be above 0")
+    return ReferenceScale(float(logit_mean), float(logit_sd), float(distance))
+
+
+def _golden(facts: dict[str, Any]) -> Golden:
+    logits = tuple(float(logit) for logit in facts["logits"])
+    return Golden(str(facts["crops_sha256"]), logits, str(facts["framework"]))
 
 
 def sha256_of(path: Path) -> str:

@@ -3,10 +3,22 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from pipeline.alert import AlertTrigger, Step
+from pipeline.alert import AlertSettings, AlertTrigger, Step
 from pipeline.blink import BlinkMeter
+from pipeline.clip import Clip
+from pipeline.cues import HeadWatch
 from pipeline.fuse import Fused
-from pipeline.types import AlertChange, AlertId, AlertPhase, FrameScore, Quality, State, TrackedFace
+from pipeline.reference import Likeness
+from pipeline.types import (
+    AlertChange,
+    AlertId,
+    AlertPhase,
+    Box,
+    FrameScore,
+    Quality,
+    State,
+    TrackedFace,
+)
 from pipeline.window import ScoreWindow
 
 
@@ -16,15 +28,26 @@ class Person:
     def __init__(
         self,
         blink: BlinkMeter,
+        head: HeadWatch,
         window: ScoreWindow,
+        likeness: Likeness,
         trigger: AlertTrigger,
         raise_at: float,
         new_alert_id: Callable[[], AlertId],
+        clip: Clip | None = None,
+        rule: Callable[[float | None, float | None, float], Fused] | None = None,
     ) -> None:
+        self.clip = clip or Clip()
         self.blink = blink
+        self.head = head
         self.window = window
+        self.likeness = likeness
         self.frame_prob: float | None = None
         self.quality: Quality | None = None
+        self.box: Box | None = None
+        """Where the face was seen last."""
+        self.rule = rule
+        """Judges in the place of fakewatch's own evidence, where a preset is chosen."""
         self._trigger = trigger
         self._raise_at = raise_at
         self._new_alert_id = new_alert_id
@@ -35,25 +58,38 @@ class Person:
         """Its crop should be classified now."""
         return time_s >= self._classify_at_s
 
-    def take(self, score: FrameScore | None, time_s: float, pause_s: float) -> None:
-        """Book a classifier's answer and plan the next one on a steady beat."""
+    def take(
+        self, score: FrameScore | None, time_s: float, pause_s: float, weight: float = 1.0
+    ) -> None:
+        """Book a classifier's answer, by how far its crop is trusted; plan the next on a beat."""
         late_s = time_s - self._classify_at_s
         self._classify_at_s = (time_s if late_s >= pause_s else self._classify_at_s) + pause_s
         if score is None:
             return
         self.frame_prob = score.fake_prob
-        self.window.add(score, time_s)
+        self.window.add(score, time_s, weight)
+        self.likeness.add(score, time_s)
 
     def judge(
         self, tracked: TrackedFace, fused: Fused, time_s: float
     ) -> tuple[State, AlertChange | None]:
         """Feed the trigger; a step of it becomes a change of the alert."""
+        self.box = tracked.face.box
         step = self._trigger.update(fused.fake_prob, time_s)
         if step.phase is None:
             return step.state, None
         change = self._change(tracked, fused, step, step.phase, time_s)
         self._alert = change if step.state is State.ALERT else None
         return step.state, change
+
+    @property
+    def closed_s(self) -> float:
+        """When the last alert closed; -inf where there was none."""
+        return self._trigger.closed_s
+
+    def adjust(self, settings: AlertSettings) -> None:
+        """Alert by other times from now on; what is remembered stays."""
+        self._trigger.adjust(settings)
 
     def close(self, time_s: float) -> AlertChange | None:
         """The track has ended: so does its alert."""
@@ -77,4 +113,5 @@ class Person:
             threshold=self._raise_at,
             reasons=fused.reasons or (before.reasons if before else ()),
             box=tracked.face.box,
+            escalated=step.escalated,
         )

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from pipeline.fuse import FuseSettings, fuse
+from pipeline.cues import STANDING_OUT
+from pipeline.fuse import FuseSettings, fuse, trust
 from pipeline.model_card import ModelCard, Thresholds
 from pipeline.types import (
     AlertPhase,
@@ -106,6 +107,10 @@ class _Evidence:
     alerts: int = 0
     peak: Reading | None = None
     """The reading with the highest fused probability."""
+    cues: dict[str, Reason] = field(default_factory=dict)
+    """What stood out on the way beside classifier and blinks: the first of each kind."""
+    references: list[Reason] = field(default_factory=list)
+    """What each look says held against an enrolled reference."""
 
 
 class Judge:
@@ -129,7 +134,13 @@ class Judge:
             if reading.scored and reading.frame_fake_prob is not None:
                 kept.samples += 1
                 kept.quality = reading.quality
-                kept.scores.add(_score(reading.frame_fake_prob), analysis.time_s)
+                weight = trust(reading.quality, self._settings)
+                kept.scores.add(_score(reading.frame_fake_prob), analysis.time_s, weight)
+            for reason in reading.reasons:
+                if reason.cue in STANDING_OUT:
+                    kept.cues.setdefault(reason.cue, reason)
+                elif reason.cue == "reference" and reading.scored:
+                    kept.references.append(reason)
             if kept.peak is None or _prob(reading) >= _prob(kept.peak):
                 kept.peak = reading
         for change in analysis.alerts:
@@ -164,7 +175,8 @@ class Judge:
         if self._still:
             score = replace(score, low_prob=None, high_prob=None)
         blink = seen.last.blink if seen.last and not self._still else None
-        fused = fuse(score, blink, seen.quality, self._settings) if seen.quality else None
+        cues = (*seen.cues.values(), *_median(seen.references))
+        fused = fuse(score, blink, seen.quality, self._settings, cues) if seen.quality else None
         fake_prob = fused.fake_prob if fused else None
         reasons = fused.reasons if fused else ()
         if seen.alerts and seen.peak is not None and _prob(seen.peak) > (fake_prob or 0.0):
@@ -204,6 +216,12 @@ _TEXTS = {
 def _score(fake_prob: float) -> FrameScore:
     bounded = min(1 - 1e-6, max(1e-6, fake_prob))
     return FrameScore(math.log(bounded / (1 - bounded)), fake_prob)
+
+
+def _median(reasons: list[Reason]) -> tuple[Reason, ...]:
+    """The middle one, if there are any: a moment of other light is not the whole file."""
+    ordered = sorted(reasons, key=lambda reason: reason.llr)
+    return tuple(ordered[len(ordered) // 2 :][:1])
 
 
 def _prob(reading: Reading) -> float:

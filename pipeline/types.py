@@ -1,12 +1,17 @@
 """The nouns of fakewatch: immutable values that pass between the stages and out to the browser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.eye_types import BlinkStats as BlinkStats
+from pipeline.eye_types import EyeSample as EyeSample
+from pipeline.eye_types import HeadPose as HeadPose
+from pipeline.eye_types import LongBlinks as LongBlinks
 
 Image: TypeAlias = NDArray[np.uint8]
 """Pixels, (height, width, 3), BGR."""
@@ -34,6 +39,8 @@ class AlertPhase(StrEnum):
 
     OPENED = "opened"
     UPDATED = "updated"
+    ESCALATED = "escalated"
+    """It has lasted, or risen, beyond what a person may put off; told once."""
     CLOSED = "closed"
 
 
@@ -113,56 +120,15 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class EyeSample:
-    """The eyes at one instant: what the landmarks say, before any statistics."""
-
-    right_ear: float | None
-    left_ear: float | None
-    ear: float | None
-    """Eye aspect ratio of both eyes, weighted by how well each is seen; None if neither is."""
-    eye_blink: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BlinkStats:
-    """Rolling blink statistics of one track over the last `window_s` seconds."""
-
-    window_s: float
-    observed_s: float
-    """Seconds of the window in which the eyes could be measured fast enough."""
-    fps: float
-    """Eye samples a second over the observed time."""
-    blinks: int
-    rate_per_min: float | None
-    """None means unknown: too little was observed."""
-    rate_low_per_min: float | None
-    rate_high_per_min: float | None
-    """Exact 95 % Poisson interval of the rate."""
-    mean_closed_s: float | None
-    mean_interval_s: float | None
-    interval_cv: float | None
-    incomplete_share: float | None
-    since_last_s: float | None
-    ear: float | None
-    """The newest eye aspect ratio."""
-    baseline_ear: float | None
-    """This person's open-eye level."""
-    closed: bool
-    """A blink is in progress."""
-    llr: float
-    """Capped log-likelihood ratio fake : real of these counts; 0 while insufficient."""
-    sufficient: bool
-    reason: str | None
-    """Why not sufficient: "short", "low_fps", "gaps", "eyes_hidden"; None if sufficient."""
-
-
-@dataclass(frozen=True, slots=True)
 class FrameScore:
     """The classifier's answer for one crop."""
 
     logit: float
     """Calibrated log-odds that the face is fake."""
     fake_prob: float
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """(D,) unit length: what the model saw, for comparing two stretches of one face. Biometric:
+    it is neither logged nor sent. None where the graph gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +193,7 @@ class AlertChange:
     threshold: float
     reasons: tuple[Reason, ...]
     box: Box
+    escalated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,3 +238,7 @@ class Alert:
     acknowledged_at: datetime | None = None
     judged: bool | None = None
     """The user's own verdict: True = it was manipulation, False = a false alarm."""
+    escalated: bool = False
+    """It has lasted, or risen, beyond what a person may put off."""
+    suspended: bool = False
+    """It began while the stream's alerts were suspended: kept, but not delivered."""

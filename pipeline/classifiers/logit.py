@@ -4,8 +4,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.classifiers.calibrated import check_card, check_ends, score
 from pipeline.errors import ModelCardError
+from pipeline.golden import golden_crops, require_golden
 from pipeline.model_card import ModelCard
 from pipeline.onnx_session import Device, OnnxSession, open_session
 from pipeline.types import FrameScore, Image
@@ -41,19 +44,31 @@ class LogitClassifier:
         """
         if not crops:
             return []
-        batch = np.stack(crops)
-        if self._card.color == "rgb":
-            batch = np.ascontiguousarray(batch[..., ::-1])
+        batch = self._batch(crops)
         parts = np.split(batch, len(batch)) if self._one_by_one else [batch]
-        logits = [self._session.run({self._input: part})["logit"].ravel() for part in parts]
-        return [self._score(logit) for logit in np.concatenate(logits)]
+        answers = [self._session.run({self._input: part}) for part in parts]
+        logits = np.concatenate([answer["logit"].ravel() for answer in answers])
+        if "embedding" not in self._session.outputs:
+            return [score(self._card, logit) for logit in logits]
+        embeddings = np.concatenate([answer["embedding"] for answer in answers])
+        pairs = zip(logits, embeddings, strict=True)
+        return [score(self._card, logit, embedding) for logit, embedding in pairs]
 
-    def _score(self, raw: np.float32) -> FrameScore | None:
-        """Divide by the temperature, add the bias (Guo et al. 2017)."""
-        logit = float(raw) / self._card.temperature + self._card.bias
-        if not math.isfinite(logit):
+    def heatmap(self, crop: Image) -> NDArray[np.float32] | None:
+        """What each cell of one BGR crop adds: (h, w) raw log-odds; None where the graph has none.
+
+        The graph's `cam` is its head's weights times its feature map without the bias (class
+        activation mapping, Zhou et al. 2016): the mean of the cells, plus the head's bias, is the
+        raw logit exactly.
+        """
+        if "cam" not in self._session.outputs:
             return None
-        return FrameScore(logit, 1 / (1 + math.exp(-min(max(logit, -700.0), 700.0))))
+        cells = self._session.run({self._input: self._batch([crop])})["cam"][0]
+        return np.asarray(cells, np.float32)
+
+    def _batch(self, crops: Sequence[Image]) -> NDArray[np.uint8]:
+        batch = np.stack(crops)
+        return np.ascontiguousarray(batch[..., ::-1]) if self._card.color == "rgb" else batch
 
 
 def build(card: ModelCard, device: Device) -> LogitClassifier:
@@ -61,16 +76,12 @@ def build(card: ModelCard, device: Device) -> LogitClassifier:
 
     Raises:
         ModelCardError: the graph takes or gives something else than the card promises.
-        ModelLoadError: see `open_session`.
+        ModelLoadError: see `open_session`; or the answers to the card's test pictures differ.
     """
     session = open_session(card, device)
-    if card.crop is None or card.color not in ("bgr", "rgb") or not card.temperature > 0:
-        raise ModelCardError(
-            f'The card of {card.name} needs [crop], color "bgr" or "rgb", and temperature > 0.'
-        )
-    size = card.crop.size_px
-    if "logit" not in session.outputs or len(session.inputs) != 1:
-        raise ModelCardError(f"The model {card.name} must have one input and an output `logit`.")
+    rule = check_card(card)
+    size = rule.size_px
+    check_ends(card, session)
     (shape,) = session.inputs.values()
     if len(shape) != 4 or not all(
         wanted == found or isinstance(found, str | None)
@@ -79,4 +90,9 @@ def build(card: ModelCard, device: Device) -> LogitClassifier:
         raise ModelCardError(
             f"The model {card.name} takes {shape}, but its card cuts crops of {size} px."
         )
-    return LogitClassifier(session, card)
+    classifier = LogitClassifier(session, card)
+    if card.golden is not None:
+        scores = classifier(list(golden_crops(size)))
+        raw = [(s.logit - card.bias) * card.temperature if s else math.nan for s in scores]
+        require_golden(card, card.golden, np.array(raw))
+    return classifier

@@ -32,7 +32,7 @@ def judge(seen: SeenFile) -> PresetAnswer:
         return PresetAnswer("confident", Answer.NONE, None, reason, WEAKNESS)
     kept, why = _confident(probs)
     mean = sum(kept) / len(kept)
-    reason = f"{why}; their mean is {mean:.0%}, and above 50 % is read as manipulated."
+    reason = f"{why}; their mean is {100 * mean:.0f} %, and above 50 % is read as manipulated."
     return PresetAnswer("confident", side_of_half(mean), mean, reason, WEAKNESS)
 
 
@@ -40,8 +40,14 @@ def _confident(probs: list[float]) -> tuple[list[float], str]:
     total = counted(len(probs), "look")
     fake = [prob for prob in probs if prob > SURE_FAKE_PROB]
     if len(fake) > SURE_FAKE_LOOKS and len(fake) > SURE_FAKE_SHARE * len(probs):
-        return fake, f"{len(fake)} of {total} are above {SURE_FAKE_PROB:.0%} and count alone"
+        return (
+            fake,
+            f"{len(fake)} of {total} are above {100 * SURE_FAKE_PROB:.0f} % and count alone",
+        )
     real = [prob for prob in probs if prob < SURE_REAL_PROB]
     if len(real) > SURE_REAL_SHARE * len(probs):
-        return real, f"{len(real)} of {total} are below {SURE_REAL_PROB:.0%} and count alone"
+        return (
+            real,
+            f"{len(real)} of {total} are below {100 * SURE_REAL_PROB:.0f} % and count alone",
+        )
     return probs, f"Neither side is confident enough, so all looks count ({len(probs)})"

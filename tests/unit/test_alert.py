@@ -59,6 +59,7 @@ def test_an_alert_closes_only_after_the_release_time_below_the_clearing_threshol
     assert (closed - below) * STEP_S == pytest.approx(8.0)
 
 
+@pytest.mark.fault("F26")
 def test_a_score_that_flaps_round_the_raising_threshold_for_a_minute_opens_at_most_one_alert():
     flapping = [0.75 if i % 2 else 0.85 for i in range(240)]
     assert phases(run(flapping)).count(AlertPhase.OPENED) <= 1
@@ -73,6 +74,7 @@ def test_a_score_that_flaps_round_the_clearing_threshold_closes_nothing():
     assert AlertPhase.CLOSED not in phases(steps)
 
 
+@pytest.mark.fault("F27")
 @pytest.mark.parametrize("step_s", [1 / 30, 1 / 15, 0.25])
 def test_a_spike_of_one_frame_opens_no_alert(step_s):
     steps = run([0.3] * 60 + [1.0] + [0.3] * 60, step_s)
@@ -123,8 +125,8 @@ def test_an_open_alert_is_updated_every_five_seconds_at_most_while_steady():
 
 
 def test_a_higher_peak_is_told_soon():
-    steps = run(seconds(0.1, 3) + seconds(0.85, 6) + seconds(0.99, 3))
-    rising = [s for s in steps if s.phase is AlertPhase.UPDATED and s.peak_prob > 0.9]
+    steps = run(seconds(0.1, 3) + seconds(0.81, 6) + seconds(0.88, 3))
+    rising = [s for s in steps if s.phase is AlertPhase.UPDATED and s.peak_prob > 0.86]
     assert rising
 
 

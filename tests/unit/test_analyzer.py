@@ -21,6 +21,7 @@ from pipeline.types import (
     FrameScore,
     Image,
     Landmarks,
+    Reading,
     State,
     StreamId,
 )
@@ -88,7 +89,7 @@ class SilentClassifier(BrightnessClassifier):
 def analyzer_with(
     detector: FixedDetector | None = None,
     classifier: BrightnessClassifier | None = None,
-    **settings: float,
+    **settings: float | str,
 ) -> StreamAnalyzer:
     serial = count(1)
     models = Models(
@@ -184,6 +185,7 @@ def test_a_new_epoch_forgets_everything_and_goes_on_with_new_ids() -> None:
     assert after[-1].readings[0].state is State.INSUFFICIENT
 
 
+@pytest.mark.fault("F11")
 def test_a_new_picture_size_resets_the_tracks_once() -> None:
     analyzer = analyzer_with()
     first = run(analyzer, 0, 1)[-1].readings[0].track_id
@@ -196,6 +198,7 @@ def test_a_new_picture_size_resets_the_tracks_once() -> None:
     assert first not in ids
 
 
+@pytest.mark.fault("F25")
 def test_two_faces_have_windows_of_their_own() -> None:
     boxes = (Box(10, 60, 130, 180), Box(190, 60, 310, 180))
     analyzer = analyzer_with(FixedDetector(*boxes))
@@ -208,6 +211,7 @@ def test_two_faces_have_windows_of_their_own() -> None:
     assert states == {10: State.CLEAR, 190: State.ALERT}
 
 
+@pytest.mark.fault("F21")
 def test_no_answer_of_the_model_is_never_called_clear() -> None:
     analyses = run(analyzer_with(classifier=SilentClassifier()), 0, 10)
     assert {reading.state for item in analyses for reading in item.readings} == {State.INSUFFICIENT}
@@ -232,6 +236,7 @@ def test_detection_runs_on_its_own_cadence() -> None:
     assert detector.calls == pytest.approx(20, abs=2)
 
 
+@pytest.mark.fault("F24")
 def test_faces_beyond_the_limit_are_counted_not_hidden() -> None:
     boxes = [Box(x, 60, x + 45, 105) for x in range(0, 300, 50)]
     analysis = run(analyzer_with(FixedDetector(*boxes), max_faces=4), 0, 1)[-1]
@@ -244,3 +249,14 @@ def test_the_end_of_the_stream_closes_what_is_open() -> None:
     run(analyzer, 0, 8, MANIPULATED)
     assert [change.phase for change in analyzer.finish()] == [AlertPhase.CLOSED]
     assert analyzer.finish() == ()
+
+
+def test_a_stream_with_a_preset_is_judged_by_its_rule_and_says_so() -> None:
+    def last(level: int) -> Reading:
+        return run(analyzer_with(preset="frame-mean"), 0, 10, level)[-1].readings[0]
+
+    genuine, manipulated = last(GENUINE), last(MANIPULATED)
+    assert (genuine.state, manipulated.state) == (State.CLEAR, State.ALERT)
+    assert manipulated.fused_prob == pytest.approx(0.993)
+    assert [reason.cue for reason in manipulated.reasons] == ["preset"]
+    assert "frame-mean" in manipulated.reasons[0].text

@@ -68,6 +68,7 @@ def test_images_own_their_memory(clip: Path) -> None:
     assert np.array_equal(frames[0].image, before)
 
 
+@pytest.mark.fault("F08")
 @pytest.mark.parametrize("every", [50, 10, 3])
 def test_damage_is_survived_and_every_spoiled_picture_is_marked(clip: Path, every: int) -> None:
     clean = {frame.index: frame for frame in decode(clip)[1]}
@@ -134,6 +135,7 @@ def test_a_stream_of_nothing_but_rubbish_is_given_up(clip: Path) -> None:
     assert decoder.failed_packets == 101
 
 
+@pytest.mark.fault("F13")
 def test_a_picture_above_the_cap_is_refused_before_anything_is_decoded(clip: Path) -> None:
     with av.open(str(clip)) as container, pytest.raises(SourceRefused) as caught:
         Decoder(container, CAMERA, limits=DecodeLimits(max_pixels=320 * 240 - 1))
@@ -152,6 +154,7 @@ def test_a_container_without_video_is_refused(tmp_path: Path) -> None:
     assert caught.value.code == "no_video"
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     ("codec", "pixel_format", "suffix"),
     [
@@ -179,6 +182,7 @@ def test_every_pixel_format_becomes_the_same_bgr(
     assert np.abs(frames[0].image.astype(float) - expected).mean() < 8
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (321, 241), (98, 402)])
 def test_small_and_odd_sizes_are_decoded(tmp_path: Path, width: int, height: int) -> None:
     path = tmp_path / "odd.mkv"
@@ -189,6 +193,7 @@ def test_small_and_odd_sizes_are_decoded(tmp_path: Path, width: int, height: int
     assert np.all(frames[0].image == 90)
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.parametrize(
     ("degrees", "matrix", "corner"),
     [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.fuse import FuseSettings, fuse
-from pipeline.types import BlinkStats, Quality, WindowScore
+from pipeline.types import BlinkStats, LongBlinks, Quality, Reason, WindowScore
 
 GOOD = Quality(200.0, 100.0, 0.5, 0.0, damaged=False, usable=True, reason=None)
 
@@ -107,6 +107,53 @@ def test_a_small_or_turned_face_is_believed_less_but_keeps_its_sign():
 def test_no_classifier_is_surer_than_its_cap():
     result = fuse(window(500.0), None, GOOD)
     assert result.logit == pytest.approx(FuseSettings().classifier_cap)
+
+
+terms = st.lists(
+    st.builds(Reason, st.sampled_from(["loop", "still", "lids"]), st.floats(0, 1.5), st.just("")),
+    max_size=3,
+)
+
+
+@given(st.floats(-20, 20), st.floats(-0.4, 2.0), terms, st.floats(40, 400))
+def test_with_all_cues_the_reasons_add_up_and_each_keeps_its_cap(logit, llr, cues, side_px):
+    settings = FuseSettings()
+    result = fuse(window(logit), blinks(llr), replace(GOOD, side_px=side_px), settings, cues)
+    assert result.logit == pytest.approx(math.fsum(reason.llr for reason in result.reasons))
+    by_cue = {reason.cue: reason.llr for reason in result.reasons}
+    assert abs(by_cue["classifier"]) <= settings.classifier_cap
+    assert ("blink" in by_cue) != ("loop" in by_cue), "the same seconds count only once"
+    assert settings.blink_low <= by_cue.get("blink", 0.0) <= settings.blink_high
+    assert [reason for reason in result.reasons if reason in cues] == cues
+
+
+@given(st.floats(0, 20), st.floats(-0.4, 2.0), terms, st.floats(0.5, 0.99))
+def test_no_cue_lowers_a_suspicious_classifiers_own_probability(logit, llr, cues, prior):
+    settings = FuseSettings(prior_prob=prior)
+    alone = fuse(window(logit), None, GOOD, settings)
+    with_cues = fuse(window(logit), blinks(llr), GOOD, settings, cues)
+    assert with_cues.fake_prob >= alone.fake_prob
+
+
+def test_minutes_of_blinks_speak_instead_of_the_last_one():
+    minutes = LongBlinks(
+        window_s=300.0,
+        observed_s=240.0,
+        blinks=3,
+        rate_per_min=0.75,
+        rate_low_per_min=None,
+        rate_high_per_min=None,
+        interval_cv=None,
+        incomplete_share=None,
+        llr=1.5,
+        sufficient=True,
+    )
+    said = fuse(window(0.0), replace(blinks(-0.3), long=minutes), GOOD).reasons[1]
+    assert said.llr == pytest.approx(0.75)
+    assert "unusually seldom (3 blinks in 240 s" in said.text
+    early = replace(minutes, sufficient=False)
+    said = fuse(window(0.0), replace(blinks(1.5, rate=2.0), long=early), GOOD).reasons[1]
+    assert "have blinked seldom so far (2 blinks in 60 s" in said.text
 
 
 def test_the_sentences_say_how_much_was_seen_and_never_call_a_face_fake_or_real():

@@ -59,9 +59,25 @@ def file(*faces, duration_s=60.0, **about):
 
 
 def test_the_presets_are_the_files_of_the_folder():
-    assert presets() == ["blink-10-20", "confident", "deepvision", "frame-mean"]
-    with pytest.raises(ValueError, match="no preset 'sequence'"):
-        ask("sequence", file())
+    assert presets() == ["blink-10-20", "confident", "deepvision", "frame-mean", "sequence"]
+    with pytest.raises(ValueError, match="no preset 'tarot'"):
+        ask("tarot", file())
+
+
+def test_a_network_over_time_answers_by_the_first_clip_of_each_face():
+    faces = (face([0.9, 0.1, 0.1]), face([0.5, 0.1]))
+    found = ask("sequence", SeenFile(60.0, faces, frames=25))
+    assert found.answer is Answer.MANIPULATED
+    assert found.fake_prob == pytest.approx(0.7)
+    assert "first 25 looks at 2 faces" in found.reason
+    assert ask("sequence", SeenFile(60.0, (face(),), frames=25)).answer is Answer.NONE
+
+
+def test_without_a_network_over_time_it_says_that_none_may_be_passed_on():
+    found = ask("sequence", file(face([0.9] * 9)))
+    assert found.answer is Answer.NONE
+    assert "No trained weights" in found.reason
+    assert found.weakness.endswith(".")
 
 
 @pytest.mark.parametrize("preset", ["blink-10-20", "confident", "deepvision", "frame-mean"])
