@@ -114,10 +114,35 @@ class Couples:
         return [seen(crop.image, crop.box, Look.draw(rng), size_px) for crop in crops]
 
 
+class Generated:
+    """A genuine picture of one store and a wholly generated one of another."""
+
+    def __init__(self, genuine: CropStore, rows: Sequence[int], generated: CropStore) -> None:
+        if not rows or not len(generated):
+            raise ValueError("Generated faces need genuine ones to be shown beside.")
+        self._genuine, self._rows, self._generated = genuine, np.array(rows), generated
+
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+        """[genuine, fake], each with its own augmentation, half of them through the encoder."""
+        crops = [
+            self._genuine[int(rng.choice(self._rows))],
+            self._generated[int(rng.integers(len(self._generated)))],
+        ]
+        images = [crop.image for crop in crops]
+        if rng.random() < 0.5:
+            images = [encoded(image, CodecSettings.draw(rng)) for image in images]
+        return [
+            seen(image, crop.box, Look.draw(rng), size_px)
+            for image, crop in zip(images, crops, strict=True)
+        ]
+
+
 class Either:
     """One of several sources of couples, by share."""
 
-    def __init__(self, sources: Sequence[Labelled | Couples], shares: Sequence[float]) -> None:
+    def __init__(
+        self, sources: Sequence[Labelled | Couples | Generated], shares: Sequence[float]
+    ) -> None:
         self._sources, self._shares = list(sources), np.array(shares) / sum(shares)
 
     def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
@@ -128,13 +153,15 @@ class Either:
 class Batches:
     """Draws whole batches."""
 
-    def __init__(self, pool: PairPool, labelled: Labelled | Couples | Either, size_px: int) -> None:
+    def __init__(
+        self, pool: PairPool | None, labelled: Labelled | Couples | Generated | Either, size_px: int
+    ) -> None:
         self._pool, self._labelled, self._size_px = pool, labelled, size_px
 
     def draw(self, pairs: int, labelled: int, rng: np.random.Generator) -> Batch:
         """`pairs` pairs and `labelled` genuine/fake couples."""
         crops: list[NDArray[np.uint8]] = []
-        for pair in self._pool.draw(pairs, rng):
+        for pair in self._pool.draw(pairs, rng) if self._pool else ():
             look = Look.draw(rng)
             crops += [
                 seen(image, pair.box, look, self._size_px) for image in (pair.real, pair.fake)

@@ -1,17 +1,24 @@
-"""Temperature, bias and thresholds from scores: `python -m export.calibrate --scores FILE.npz`.
+"""Temperature, bias and thresholds from scores: `python -m export.calibrate`.
+
+`--scores FILE.npz --store STORE` prints what belongs into a card, from calibration data: held-out
+logits, or those of clips that the model never saw.
 
 Calibrated log-odds = logit / temperature + bias (Platt 1999; Guo et al. 2017). The thresholds act
 on windows, as the service's do: the mean over about four seconds of one face.
 """
 
+import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from export.crops import CropStore
 from export.metrics import sigmoid
 
 WINDOW_S = 4.0
@@ -99,3 +106,39 @@ def thresholds(genuine: Floats, groups: Sequence[str], recall: float) -> tuple[f
     high = max(high, 0.0)
     low = (high + min(middle, high - 0.5)) / 2
     return float(sigmoid(np.array(high))), float(sigmoid(np.array(low)))
+
+
+def calibrate(
+    facts: Sequence[dict[str, Any]], logits: Floats, recall: float
+) -> tuple[Calibration, tuple[float, float]]:
+    """Calibration and (raise_at, clear_at) from the windows of all these videos."""
+    raw = windows(facts, logits)
+    chosen = [facts[int(row)] for row in raw.rows]
+    labels = np.array([fact["label"] for fact in chosen])
+    groups = [fact["group"] for fact in chosen]
+    found = fit(raw.means, labels, balanced(labels, groups))
+    genuine = labels == 0
+    names = [name for name, yes in zip(groups, genuine, strict=True) if yes]
+    return found, thresholds(found(raw.means[genuine]), names, recall)
+
+
+def main() -> None:
+    """Print what belongs into a card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="NPZ with held-out `logits`")
+    parser.add_argument("--store", type=Path, required=True, help="the crop store that they are of")
+    parser.add_argument("--recall", type=float, default=0.95, help="genuine windows left alone")
+    options = parser.parse_args()
+    store = CropStore(options.store)
+    logits = np.load(options.scores)["logits"]
+    if len(logits) != len(store) or not np.isfinite(logits).all():
+        parser.error(f"{options.scores} does not hold one finite logit for each crop of the store.")
+    found, (raise_at, clear_at) = calibrate(store.facts, logits, options.recall)
+    sys.stdout.write(
+        f"temperature = {found.temperature:.4f}\nbias = {found.bias:.4f}\n\n[thresholds]\n"
+        f"raise_at = {raise_at:.4f}\nclear_at = {clear_at:.4f}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

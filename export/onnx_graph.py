@@ -88,6 +88,20 @@ def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     return ordered
 
 
+def drop_identities(model: onnx.ModelProto) -> None:
+    """Let everyone read what an Identity reads; torch's exporter shares equal weights by them."""
+    outputs = {entry.name for entry in model.graph.output}
+    same: dict[str, str] = {}
+    nodes = []
+    for node in model.graph.node:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Identity" and node.output[0] not in outputs:
+            same[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    replace_nodes(model, nodes)
+
+
 def rewrite_prelu(model: onnx.ModelProto) -> None:
     """Write each PReLU(x) as conv(Relu(x), 1-a) + conv(x, a) with depthwise 1x1 convolutions.
 

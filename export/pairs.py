@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from export.codec import CodecSettings, encoded
 from export.crops import CropStore
 from export.forgery import FaceCrop, Family, forge
+from export.forgery.camera import grained
 from export.forgery.colour import smoothed, texture
 from export.forgery.masks import EYES
 from pipeline.types import Image
@@ -88,6 +89,8 @@ class PairMaker:
         target = target.scaled(goal / target.side_px)
         if rng.random() < 0.1:
             target = _hard(target, rng)
+        if rng.random() < 0.35:
+            target = FaceCrop(grained(target.image, rng), target.points, target.box)
         donor = face_of(self._store, self._donor(place, rng))
         family, forged = forge(self._table, self._shares, target, donor, rng)
         real, fake = forged.target, forged.fake

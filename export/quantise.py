@@ -4,8 +4,6 @@ Static, per channel, calibrated on genuine and fake training crops. The first co
 step of 1/255 matters) and the head stay in fp32.
 """
 
-import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,7 @@ from onnxruntime.quantization import (
 )
 
 from export.crops import CropStore
-from export.evaluate import by_video, onnx_logits
-from export.metrics import auc
-
-LARGEST_LOSS = 0.005
+from export.variant import asked, settle, training_rows
 
 
 class Crops(CalibrationDataReader):  # type: ignore[misc]
@@ -51,41 +46,12 @@ def quantise(model: Path, target: Path, crops: NDArray[np.uint8]) -> None:
     )  # fmt: skip
 
 
-def losses(store: CropStore, model: Path, small: Path, most: int) -> dict[str, list[float]]:
-    """Video AUC of both on at most `most` crops a video: set to [fp32, int8]."""
-    seen: dict[str, int] = {}
-    rows = []
-    for index, fact in enumerate(store.facts):
-        seen[fact["path"]] = seen.get(fact["path"], 0) + 1
-        if seen[fact["path"]] <= most and fact["source"] in ("deepfacelive", "ffpp_c23"):
-            rows.append(index)
-    facts = [store.facts[index] for index in rows]
-    table: dict[str, list[float]] = {}
-    for path in (model, small):
-        videos = by_video(facts, onnx_logits(path, store.serve[rows]))
-        for source in sorted(set(videos.sources)):
-            chosen = videos.only(np.array(videos.sources) == source)
-            table.setdefault(source, []).append(auc(chosen.scores, chosen.labels))
-    return table
-
-
 def main() -> None:
     """Quantise, compare, keep or delete."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--crops", type=Path, default=Path("data/crops"))
-    parser.add_argument("--frames", type=int, default=8, help="crops a video for the comparison")
-    options = parser.parse_args()
+    options = asked(__doc__)
     train = CropStore(options.crops / "train")
-    picked = np.sort(np.random.default_rng(0).permutation(len(train))[:256])
-    quantise(options.model, options.out, train.serve[picked])
-    table = losses(CropStore(options.crops / "dev"), options.model, options.out, options.frames)
-    worst = max(before - after for before, after in table.values())
-    if worst > LARGEST_LOSS:
-        options.out.unlink()
-    verdict = "kept" if worst <= LARGEST_LOSS else "refused"
-    print(json.dumps({"auc_fp32_int8": table, "worst_loss": worst, "verdict": verdict}))  # noqa: T201
+    quantise(options.model, options.out, train.serve[training_rows(train)[0]])
+    settle(options, "int8")
 
 
 if __name__ == "__main__":

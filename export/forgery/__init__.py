@@ -11,11 +11,11 @@ from export.forgery.live_swap import LiveSwap
 __all__ = ["FaceCrop", "Family", "Forgery", "families", "forge"]
 
 
-def families(components: Path | None) -> dict[str, Family]:
-    """Every family by name; `components` is the file that `export.forgery.generator` writes."""
+def families(generator: Path | None) -> dict[str, Family]:
+    """Every family by name; `generator` is what `python -m export.forgery.autoencoder` writes."""
     return {
         "self_blend": self_blend.forge,
-        "live_swap": LiveSwap(components),
+        "live_swap": LiveSwap(generator),
         "cross_swap": cross_swap.forge,
         "partial": partial.forge,
         "smooth": smooth.forge,

@@ -1,7 +1,7 @@
 """Family B: what live face swappers do to a camera picture, without their generators.
 
 The face is aligned into a small square (128 px as inswapper's, 224 px as DeepFaceLive's), replaced
-by a smooth rebuilt one, colour-matched, and pasted back through a wide soft mask.
+by one that an autoencoder has rebuilt, colour-matched, and pasted back through a wide soft mask.
 """
 
 from pathlib import Path
@@ -10,20 +10,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.forgery.autoencoder import SIZE_PX, Rebuilder
+from export.forgery.camera import grained
 from export.forgery.colour import matched, resampled, shifted, smoothed
 from export.forgery.face import FaceCrop, Forgery, Mask
-from export.forgery.generator import COVER, SIZE_PX, EigenFaces, aligned_face
 from export.forgery.masks import LIPS, OVAL, ellipse, eroded, face_hull, feathered, hull
-from export.forgery.warp import alignment, onto
+from export.forgery.warp import COVER, aligned_face, alignment, onto
 
 Pixels = NDArray[np.float32]
 
 
 class LiveSwap:
-    """Holds the fitted components; an instance is a family."""
+    """Holds the trained autoencoder; an instance is a family."""
 
-    def __init__(self, components: Path | None) -> None:
-        self._faces = EigenFaces(components) if components is not None else None
+    def __init__(self, generator: Path | None) -> None:
+        self._generator = Rebuilder(generator) if generator is not None else None
 
     def __call__(self, target: FaceCrop, donor: FaceCrop, rng: np.random.Generator) -> Forgery:
         """A forged face of the donor's or the target's own features, generator-smooth."""
@@ -35,32 +36,41 @@ class LiveSwap:
         if rng.random() < 0.25:
             soft = cv2.GaussianBlur(patch, (0, 0), 1.2)
             patch = np.clip(patch + (patch - soft) * rng.uniform(0.4, 1.2), 0, 255)
+        if rng.random() < 0.15:
+            patch = grained(np.rint(patch).astype(np.uint8), rng).astype(np.float32)
         opacity = np.float32(rng.uniform(0.8, 1.0) if rng.random() < 0.4 else 1.0)
         return Forgery(target.image, patch.astype(np.float32), np.minimum(mask, 1.0) * opacity)
 
     def _likeness(self, target: FaceCrop, donor: FaceCrop, rng: np.random.Generator) -> Pixels:
         own = target.image.astype(np.float32)
         base = onto(donor, target) if rng.random() < 0.55 else own
-        if self._faces is not None and rng.random() < 0.55:
-            base = self._rebuilt(base, target, rng)
-        if rng.random() < 0.6:
+        rebuilt = self._generator is not None and rng.random() < 0.75
+        if rebuilt:
+            base = self._rebuilt(base, target, donor, rng)
+        if rng.random() < (0.25 if rebuilt else 0.6):
             base = smoothed(base, rng)
         return base
 
-    def _rebuilt(self, base: Pixels, target: FaceCrop, rng: np.random.Generator) -> Pixels:
-        if self._faces is None:
+    def _rebuilt(
+        self, base: Pixels, target: FaceCrop, donor: FaceCrop, rng: np.random.Generator
+    ) -> Pixels:
+        if self._generator is None:
             return base
         shown = FaceCrop(np.rint(base).astype(np.uint8), target.points, target.box)
-        rebuilt = self._faces.rebuild(aligned_face(shown).astype(np.float32), rng)
+        aligned = aligned_face(shown, SIZE_PX).astype(np.float32)
+        other = aligned_face(donor, SIZE_PX).astype(np.float32)
+        rebuilt = self._generator.rebuild(aligned, other, rng)
         size = (base.shape[1], base.shape[0])
         back = alignment(target, SIZE_PX, COVER)
         pasted = cv2.warpAffine(
             rebuilt, back, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
+        # Finetuned models keep more detail than ours: some of the warped face's comes back.
         detail = base - cv2.GaussianBlur(base, (0, 0), target.side_px * 0.02)
-        share = np.float32(rng.uniform(0.4, 1.0))
-        mixed = share * pasted + (1 - share) * base + detail * np.float32(rng.uniform(0, 0.6))
+        share = np.float32(rng.uniform(0.5, 1.0))
+        kept = np.float32(rng.uniform(0, 0.8) if rng.random() < 0.5 else 0.0)
+        mixed = share * pasted + (1 - share) * base + detail * kept
         return np.asarray(np.clip(mixed, 0, 255), np.float32)
 
 

@@ -9,6 +9,8 @@ from export.forgery.masks import BROWS, EYES, LIPS, NOSE, OVAL
 
 ANCHORS = tuple(dict.fromkeys(OVAL + LIPS + EYES + BROWS + NOSE + (50, 280, 205, 425, 151, 9, 200)))
 GRID = 40
+COVER = 1.45
+"""How much more than the five points' square an aligned face shows."""
 
 # Where right eye, left eye, nose and mouth corners fall in a unit square, as face swappers align.
 ALIGNED = np.array(
@@ -29,6 +31,15 @@ def alignment(face: FaceCrop, size_px: int, cover: float) -> NDArray[np.float64]
     if matrix is None:
         raise ValueError("The five points of a face lie on top of each other.")
     return np.asarray(matrix, np.float64)
+
+
+def aligned_face(face: FaceCrop, size_px: int, cover: float = COVER) -> NDArray[np.uint8]:
+    """The face in an aligned square, (size_px, size_px, 3)."""
+    matrix = alignment(face, size_px, cover)
+    warped = cv2.warpAffine(
+        face.image, matrix, (size_px, size_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
+    )
+    return np.asarray(warped, np.uint8)
 
 
 def onto(donor: FaceCrop, target: FaceCrop) -> NDArray[np.float32]:

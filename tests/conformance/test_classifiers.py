@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelCardError, ModelError
-from pipeline.interfaces import Classifier
+from pipeline.interfaces import Classifier, Localizer
 from pipeline.load import adapter, adapters, list_cards, models_directory
 from pipeline.model_card import ModelCard
 from pipeline.onnx_session import Device
@@ -50,7 +50,7 @@ def logits(classifier: Classifier, crops: Sequence[Image]) -> list[float]:
 
 
 def test_every_classifier_adapter_is_exercised() -> None:
-    assert {card.adapter for card in SHIPPED} | {"logit"} == set(adapters("deepfake"))
+    assert {card.adapter for card in SHIPPED} | {"logit", "sequence"} == set(adapters("deepfake"))
 
 
 def test_one_finite_score_a_crop(classifier: Classifier) -> None:
@@ -142,3 +142,24 @@ def test_a_card_that_crops_another_size_than_the_graph_is_refused(tmp_path: Path
     (changed,) = list_cards(tmp_path)
     with pytest.raises(ModelCardError, match="64 px"):
         load(changed)
+
+
+def test_the_cells_of_a_heat_map_average_to_the_raw_logit(tmp_path: Path) -> None:
+    made = load(write_classifier(tmp_path, "toy-cam", offset=-2.0, cells=4, color="rgb"))
+    assert isinstance(made, Localizer)
+    half_bright = np.zeros((32, 32, 3), np.uint8)
+    half_bright[:, 16:] = 255
+    cells = made.heatmap(half_bright)
+    assert cells is not None
+    assert cells.shape == (4, 4)
+    assert cells[:, :2] == pytest.approx(0)
+    assert cells[:, 2:] == pytest.approx(10, rel=1e-5)
+    (score,) = made([half_bright])
+    assert score is not None
+    assert cells.mean() - 2.0 == pytest.approx(score.logit, abs=1e-4)
+
+
+def test_a_model_without_cells_says_that_it_has_no_heat_map(tmp_path: Path) -> None:
+    made = load(write_classifier(tmp_path, "toy-plain"))
+    assert isinstance(made, Localizer)
+    assert made.heatmap(np.zeros((32, 32, 3), np.uint8)) is None

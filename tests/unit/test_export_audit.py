@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from export.audit import audit, probe_auc
+from export.audit import audit
 from export.pairs import Pair
+from export.probes import probe
 from pipeline.types import Image
 
 SIDE = 120
@@ -26,20 +27,28 @@ def pairs(count: int, leak: bool) -> list[Pair]:
     return made
 
 
+def seen(count: int, leak: bool) -> dict[str, float]:
+    found = audit(pairs(count, leak), np.random.default_rng(0))
+    return {finding.probe: finding.auc.value for finding in found}
+
+
 def test_pairs_that_differ_only_inside_the_region_pass() -> None:
-    found = audit(pairs(80, leak=False), np.random.default_rng(0))
+    found = seen(80, leak=False)
     assert found["control"] > 0.9
-    assert 0.35 < found["periphery"] < 0.65
-    assert 0.3 < found["shuffled"] < 0.7
+    assert found["resolution"] == 0.5
+    for name in ("periphery", "metadata", "shuffled"):
+        assert 0.35 < found[name] < 0.65, name
 
 
 def test_a_fake_that_lost_grain_everywhere_is_caught() -> None:
-    found = audit(pairs(80, leak=True), np.random.default_rng(0))
+    found = seen(80, leak=True)
     assert found["periphery"] > 0.8
+    assert found["metadata"] > 0.8
 
 
 def test_the_probe_finds_nothing_in_pure_noise() -> None:
     rng = np.random.default_rng(2)
     labels = np.tile(np.array([0, 1], np.int64), 300)
-    found = probe_auc(rng.normal(size=(600, 8)), labels, np.repeat(np.arange(300), 2))
-    assert 0.4 < found < 0.6
+    found = probe("noise", rng.normal(size=(600, 8)), labels, np.repeat(np.arange(300), 2))
+    assert 0.4 < found.auc.value < 0.6
+    assert not found.leaks

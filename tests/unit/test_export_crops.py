@@ -7,8 +7,9 @@ import numpy as np
 from export.crops import MAX_SIDE_PX, SERVE_MARGIN, SERVE_SIZE_PX, STORE_MARGIN, CropStore, cut
 from export.faces import FoundFace
 from pipeline.preprocess import crop_face
-from pipeline.types import Box, Image
+from pipeline.types import Box, Image, Quality
 
+QUALITY = Quality(80.0, 100.0, 0.5, 0.0, False, True, None)
 BOX = Box(60.0, 40.0, 130.0, 128.0)
 
 
@@ -18,7 +19,7 @@ def picture(side: int = 200) -> Image:
 
 def face() -> FoundFace:
     points = np.random.default_rng(8).uniform(60, 120, (478, 2)).astype(np.float32)
-    return FoundFace(BOX, points[:5], points)
+    return FoundFace(BOX, points, 0.9, QUALITY)
 
 
 def test_cutting_the_same_face_twice_gives_the_same_crop() -> None:
@@ -45,7 +46,7 @@ def test_points_and_box_stay_on_the_pixels_they_marked() -> None:
 
 
 def test_a_large_face_is_stored_no_larger_than_the_limit() -> None:
-    large = FoundFace(Box(0, 0, 900, 900), np.zeros((5, 2), np.float32), face().landmarks)
+    large = FoundFace(Box(0, 0, 900, 900), face().landmarks, 0.9, QUALITY)
     assert cut(picture(1000), large, {}).image.shape[0] == MAX_SIDE_PX
 
 

@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs the `train` extra")
 onnxruntime = pytest.importorskip("onnxruntime", reason="parity needs ONNX Runtime")
 
-from export.nets import EMBEDDING_SIZE, Lite0, fold_norms  # noqa: E402
+from export.crop_net import EMBEDDING_SIZE  # noqa: E402
+from export.nets import Lite0, fold_norms  # noqa: E402
 from export.onnx import write_onnx  # noqa: E402
 
 
@@ -40,17 +41,18 @@ def test_folding_the_norms_changes_no_answer() -> None:
 
 @pytest.mark.filterwarnings("ignore:Constant folding:UserWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_exported_graph_gives_three_agreeing_outputs_for_any_batch(tmp_path: Path) -> None:
+def test_the_exported_graph_gives_four_agreeing_outputs_for_any_batch(tmp_path: Path) -> None:
     net = a_net()
     fold_norms(net)
     path = tmp_path / "net.onnx"
     assert write_onnx(net, 64, path) < 1e-3
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for count in (1, 3):
-        logit, embedding, featmap = session.run(None, {"crops": crops(count).numpy()})
+        logit, embedding, featmap, cam = session.run(None, {"crops": crops(count).numpy()})
         assert logit.shape == (count, 1)
         assert embedding.shape == (count, EMBEDDING_SIZE)
         assert featmap.shape[:2] == (count, 1280)
         weight, bias = net.head.weight.detach().numpy(), net.head.bias.detach().numpy()
         assert np.allclose(featmap.mean((2, 3)) @ weight.T + bias, logit, atol=1e-3)
+        assert np.allclose(cam.mean((1, 2)) + bias, logit[:, 0], atol=1e-4)
         assert np.allclose(np.linalg.norm(embedding, axis=1), 1, atol=1e-3)

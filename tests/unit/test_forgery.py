@@ -8,7 +8,7 @@ import pytest
 from export.augment import Look, seen
 from export.codec import CodecSettings, encoded
 from export.forgery import FaceCrop, families
-from export.forgery.generator import SIZE_PX, fit
+from export.forgery.autoencoder import SIZE_PX, fit
 from export.forgery.masks import EYES, LIPS, OVAL
 
 SIDE = 200
@@ -32,16 +32,16 @@ def a_face(seed: int) -> FaceCrop:
 
 
 @pytest.fixture(scope="module")
-def components(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("components") / "eigenfaces.npz"
-    faces = np.random.default_rng(0).integers(0, 256, (120, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
-    fit(faces, 100, path)
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("generator") / "autoencoder.pt"
+    faces = np.random.default_rng(0).integers(0, 256, (30, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+    fit(faces, 0.01, path)
     return path
 
 
 @pytest.mark.parametrize("name", list(families(None)))
-def test_a_family_leaves_all_outside_its_mask_bit_identical(name: str, components: Path) -> None:
-    family = families(components)[name]
+def test_a_family_leaves_all_outside_its_mask_bit_identical(name: str, generator: Path) -> None:
+    family = families(generator)[name]
     for seed in range(4):
         forged = family(a_face(seed), a_face(seed + 50), np.random.default_rng(seed))
         outside = forged.mask == 0
@@ -52,8 +52,8 @@ def test_a_family_leaves_all_outside_its_mask_bit_identical(name: str, component
 
 
 @pytest.mark.parametrize("name", list(families(None)))
-def test_a_family_changes_the_face(name: str, components: Path) -> None:
-    family = families(components)[name]
+def test_a_family_changes_the_face(name: str, generator: Path) -> None:
+    family = families(generator)[name]
     changed = [
         np.any(forged.fake != forged.target)
         for seed in range(6)
@@ -63,8 +63,8 @@ def test_a_family_changes_the_face(name: str, components: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(families(None)))
-def test_the_same_seed_forges_the_same_face(name: str, components: Path) -> None:
-    family = families(components)[name]
+def test_the_same_seed_forges_the_same_face(name: str, generator: Path) -> None:
+    family = families(generator)[name]
     first, second = (family(a_face(3), a_face(9), np.random.default_rng(5)).fake for _ in range(2))
     assert np.array_equal(first, second)
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from export.convert_mesh478 import blendshape_points
 from export.onnx_graph import (
     add_constant,
     canonize,
+    drop_identities,
     drop_unused_constants,
     require_hash,
     rewrite_prelu,
@@ -106,3 +107,25 @@ def test_the_blendshape_net_reads_146_points_in_order() -> None:
     assert len(points) == 146
     assert points == sorted(set(points))
     assert points[-1] == 477
+
+
+def test_a_weight_behind_an_identity_is_read_directly() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Identity", ["weight"], ["again"]),
+            helper.make_node("Identity", ["again"], ["thrice"]),
+            helper.make_node("Mul", ["x", "thrice"], ["product"]),
+            helper.make_node("Identity", ["product"], ["y"]),
+        ],
+        "toy",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
+        [numpy_helper.from_array(np.array([2, 3], np.float32), "weight")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
+    drop_identities(model)
+    assert [node.op_type for node in model.graph.node] == ["Mul", "Identity"]
+    assert model.graph.node[0].input[:] == ["x", "weight"]
+    (found,) = run_model(model, {"x": np.array([1, 1], np.float32)})
+    assert found.tolist() == [2, 3]

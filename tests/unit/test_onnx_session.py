@@ -44,6 +44,7 @@ def test_without_a_gpu_auto_means_the_cpu(card: ModelCard) -> None:
     assert open_session(card, Device.CPU).provider == "cpu"
 
 
+@pytest.mark.fault("F20")
 def test_an_altered_file_is_refused_by_name_and_reason(card: ModelCard) -> None:
     assert card.path is not None
     content = bytearray(card.path.read_bytes())
@@ -53,6 +54,7 @@ def test_an_altered_file_is_refused_by_name_and_reason(card: ModelCard) -> None:
         open_session(card, Device.CPU)
 
 
+@pytest.mark.fault("F20")
 def test_a_missing_file_is_refused_by_name(card: ModelCard) -> None:
     assert card.path is not None
     card.path.unlink()
@@ -65,6 +67,7 @@ def test_a_card_without_a_file_has_no_session(card: ModelCard) -> None:
         open_session(replace(card, path=None), Device.CPU)
 
 
+@pytest.mark.fault("F20")
 def test_a_file_that_is_no_model_is_refused(card: ModelCard, tmp_path: Path) -> None:
     import hashlib
 
@@ -82,6 +85,7 @@ def test_input_of_a_wrong_shape_is_one_sentence_with_the_model_s_name(card: Mode
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault("F22")
 def test_cuda_that_this_build_lacks_is_refused(
     card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,12 +111,14 @@ def silent_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "InferenceSession", open_on_cpu)
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.usefixtures("silent_fallback")
 def test_a_silent_fall_back_to_the_cpu_is_refused_when_cuda_was_asked_for(card: ModelCard) -> None:
     with pytest.raises(ModelLoadError, match="could only be opened on the CPU"):
         open_session(card, Device.CUDA)
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.usefixtures("silent_fallback")
 def test_auto_settles_for_the_cpu_and_says_so(card: ModelCard) -> None:
     assert open_session(card, Device.AUTO).provider == "cpu"

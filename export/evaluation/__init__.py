@@ -1,0 +1,1 @@
+"""The evaluation report: figures with intervals, plots and one page that says what they mean."""
