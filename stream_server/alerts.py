@@ -16,15 +16,14 @@ from stream_server.outbox import Outbox
 from stream_server.problems import NotFound
 from stream_server.store import StorageError, Store
 
-HIGH_AT = 0.95
 _UNSAVED = 1000
 """Changes kept in memory while the disk is full."""
 _ALERT = TypeAdapter(Alert)
 
 
 def severity_of(alert: Alert) -> str:
-    """Grade an alert for metrics: "high" from a peak of 0.95 on, else "moderate"."""
-    return "high" if alert.peak_prob >= HIGH_AT else "moderate"
+    """Grade an alert: "high" once it has escalated, else "moderate"."""
+    return "high" if alert.escalated else "moderate"
 
 
 class AlertBook:
@@ -38,7 +37,7 @@ class AlertBook:
         self._store = store
         self._outbox = outbox
         self._lock = threading.RLock()
-        self._unsaved: deque[Alert] = deque(maxlen=_UNSAVED)
+        self._unsaved: deque[tuple[Alert, bool]] = deque(maxlen=_UNSAVED)
         self._open = {alert.alert_id: alert for alert in self._read("WHERE is_open")}
         rows = store.read("SELECT max(seq) FROM event")
         self.last_seq: int = rows[0][0] or 0
@@ -46,12 +45,24 @@ class AlertBook:
         """Called, from any thread, after every change: something may be there to deliver."""
 
     def apply(
-        self, stream_id: StreamId, stream_name: str, change: AlertChange, model: str, at: datetime
+        self,
+        stream_id: StreamId,
+        stream_name: str,
+        change: AlertChange,
+        model: str,
+        at: datetime,
+        *,
+        suspended: bool = False,
     ) -> LiveAlert:
-        """Record a step of the analysis; `at` is aware, UTC. Never raises for a full disk."""
+        """Record a step of the analysis; `at` is aware, UTC. Never raises for a full disk.
+
+        While the stream is `suspended` its alerts are kept and not delivered. One that outlasts
+        the suspension is told as opened then; one that was told before is told its end.
+        """
         with self._lock:
             before = self._open.get(change.alert_id)
-            return self._record(_after(before, stream_id, stream_name, change, model, at))
+            alert = _after(before, stream_id, stream_name, change, model, at)
+            return self._record(_muted(alert, before, suspended=suspended), held=suspended)
 
     def close_open(
         self, at: datetime, why: str, stream_id: StreamId | None = None
@@ -141,16 +152,17 @@ class AlertBook:
         rows = self._store.read(f"SELECT body FROM alert {where}", *values)  # noqa: S608 - constants
         return [_ALERT.validate_json(row["body"]) for row in rows]
 
-    def _record(self, alert: Alert) -> LiveAlert:
+    def _record(self, alert: Alert, *, held: bool = False) -> LiveAlert:
         """Keep a change in memory and, with all that waits, on disk."""
         if alert.closed_at is None:
             self._open[alert.alert_id] = alert
         else:
             self._open.pop(alert.alert_id, None)
-        self._unsaved.append(alert)
+        told = not alert.suspended and (not held or alert.phase is AlertPhase.CLOSED)
+        self._unsaved.append((alert, told))
         try:
             with self._store.transaction() as connection:
-                seqs = [self._write(connection, waiting, deliver=True) for waiting in self._unsaved]
+                seqs = [self._write(connection, kept, deliver=yes) for kept, yes in self._unsaved]
         except StorageError:
             return LiveAlert(self.last_seq, alert)
         self._unsaved.clear()
@@ -220,7 +232,17 @@ def _after(
         model=model,
         acknowledged_at=before.acknowledged_at if before else None,
         judged=before.judged if before else None,
+        escalated=change.escalated or (before is not None and before.escalated),
     )
+
+
+def _muted(alert: Alert, before: Alert | None, *, suspended: bool) -> Alert:
+    """An alert that begins in a suspension is suspended, until the first news after it."""
+    if before is None:
+        return replace(alert, suspended=suspended)
+    if before.suspended and not suspended and alert.phase is not AlertPhase.CLOSED:
+        return replace(alert, suspended=False, phase=AlertPhase.OPENED)
+    return replace(alert, suspended=before.suspended)
 
 
 def _closed(alert: Alert, at: datetime, why: str) -> Alert:

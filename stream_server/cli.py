@@ -1,13 +1,14 @@
-"""The command line: `fakewatch VERB`, one file of stream_server/commands a verb."""
+"""The command line: `fakewatch VERB`, one file a verb in this room's commands or in export's."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.errors import FakewatchError
+from pipeline.errors import FakewatchError, SettingsError
 from stream_server.redact import redact
 
 _EPILOG = """\
@@ -16,11 +17,14 @@ examples:
   fakewatch analyze interview.mp4   judge a file
   fakewatch watch rtsp://camera/1   watch a stream in the terminal
   fakewatch doctor                  what is installed, and does it work
+  fakewatch data prepare clips/     first step to a classifier of your own
 
 `fakewatch VERB --help` explains a verb. There are signs of manipulation, never proofs: verify by
 another channel.
 """
 START_REFUSED = 2
+_ROOMS = ("stream_server.commands", "export.commands")
+"""Named, not imported: training never sees the service, nor the service training."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,10 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def verbs() -> list[str]:
-    """List the verbs: the files of the commands folder."""
-    folder = Path(__file__).parent / "commands"
-    return sorted(path.stem for path in folder.glob("[a-z]*.py"))
+def verbs() -> dict[str, str]:
+    """Every verb and its module: the files of both rooms; one with an underscore is part of one."""
+    return {
+        path.stem: f"{room}.{path.stem}"
+        for room in _ROOMS
+        for path in sorted(_folder(room).glob("[a-z]*.py"))
+        if "_" not in path.stem
+    }
+
+
+def _folder(room: str) -> Path:
+    spec = find_spec(room)
+    if spec is None or not spec.submodule_search_locations:
+        raise SettingsError(f"The package {room} is missing: install fakewatch again.")
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
@@ -56,9 +71,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fakewatch {version('fakewatch')}")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)
     # Only the wanted verb is imported: `doctor` has to work where `serve` cannot.
-    wanted = [verb for verb in verbs() if verb in given[:1]] or verbs()
-    for verb in wanted:
-        import_module(f"stream_server.commands.{verb}").add_parser(subparsers)
+    known = verbs()
+    for verb in [verb for verb in known if verb in given[:1]] or sorted(known):
+        import_module(known[verb]).add_parser(subparsers)
     return parser
 
 

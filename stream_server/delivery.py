@@ -3,15 +3,17 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 import structlog
 
 from pipeline.errors import SinkError
+from stream_server.live import LiveAlert
 from stream_server.metrics import Metrics
 from stream_server.outbox import Delivery, Outbox
+from stream_server.pacing import Pace
 from stream_server.redact import redact
-from stream_server.sinks import Sink, SinkGone
+from stream_server.sinks import GroupingSink, Sink, SinkGone
 from stream_server.store import StorageError
 
 log = structlog.get_logger("fakewatch.delivery")
@@ -21,6 +23,8 @@ RETRY_AFTER_S = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0)
 _JITTER = 0.2
 _SEND_S = 15.0
 _LOOK_EVERY_S = 2.0
+_AT_ONCE = 8
+_IN_A_GROUP = 50
 
 
 def retry_delay_s(attempts: int, chance: Callable[[], float] = random.random) -> float | None:
@@ -31,26 +35,58 @@ def retry_delay_s(attempts: int, chance: Callable[[], float] = random.random) ->
 
 
 class Dispatcher:
-    """Sends what waits in the outbox, at least once, in order for each alert."""
+    """Sends what waits in the outbox, at least once, in order for each alert.
 
-    def __init__(self, outbox: Outbox, sinks: Mapping[str, Sink], metrics: Metrics) -> None:
+    A sink gets no more messages a minute than it should; what is above that waits. A sink that
+    writes to people gets all that waits in one message.
+    """
+
+    def __init__(
+        self, outbox: Outbox, sinks: Mapping[str, Sink], metrics: Metrics, per_minute: int = 60
+    ) -> None:
         self._outbox = outbox
         self._sinks = dict(sinks)
         self._metrics = metrics
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sent: set[int] = set()
         """Sent, but the full disk did not let us note it: not to be sent every two seconds."""
+        self._per_minute = per_minute
+        self._paces = {name: Pace(per_minute, time.monotonic()) for name in sinks}
         self._wakes = {name: asyncio.Event() for name in sinks}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Begin with what an earlier run left over."""
         self._loop = asyncio.get_running_loop()
         for name in self._sinks:
-            for result in ("delivered", "retried", "dead"):
-                self._metrics.deliveries.labels(name, result)
+            self._begin(name)
         await self.count()
-        self._tasks = [asyncio.create_task(self._serve(name)) for name in self._sinks]
+
+    def _begin(self, name: str) -> None:
+        for result in ("delivered", "retried", "dead"):
+            self._metrics.deliveries.labels(name, result)
+        self._tasks[name] = asyncio.create_task(self._serve(name))
+
+    def adjust(self, per_minute: int) -> None:
+        """Keep another pace from now on."""
+        self._per_minute = per_minute
+        for pace in self._paces.values():
+            pace.adjust(per_minute)
+        self._wake()
+
+    async def replace(self, sinks: Mapping[str, Sink], ended: Collection[str]) -> None:
+        """Put these sinks in; those of `ended` go. What waits for a name that stays is kept."""
+        gone = [self._sinks.pop(name) for name in ended]
+        tasks = [self._tasks.pop(name) for name in ended]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(sink.aclose() for sink in gone))
+        for name, sink in sinks.items():
+            self._sinks[name] = sink
+            self._paces.setdefault(name, Pace(self._per_minute, time.monotonic()))
+            self._wakes.setdefault(name, asyncio.Event())
+            self._begin(name)
 
     def wake(self) -> None:
         """Look into the outbox now; from any thread."""
@@ -59,9 +95,9 @@ class Dispatcher:
 
     async def stop(self, flush_s: float) -> None:
         """Try once more what is due, for at most `flush_s` seconds, then let the sinks go."""
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         try:
             async with asyncio.timeout(flush_s):
                 await asyncio.gather(*(self._flush(name) for name in self._sinks))
@@ -103,31 +139,67 @@ class Dispatcher:
             log.warning("outbox_unreadable", sink=name, reason=str(error))
 
     async def _send_due(self, name: str) -> bool:
-        """Send what is due now; False when nothing was."""
-        due = await asyncio.to_thread(self._outbox.due, name, time.time())
-        await asyncio.gather(*(self._send(name, delivery) for delivery in due))
-        return bool(due)
+        """Send what is due now and within the pace; False when nothing was."""
+        pace, sink = self._paces[name], self._sinks[name]
+        allowed = pace.allowance(time.monotonic())
+        if allowed < 1:
+            return False
+        grouping = isinstance(sink, GroupingSink)
+        limit = _IN_A_GROUP if grouping else min(allowed, _AT_ONCE)
+        due = await asyncio.to_thread(self._outbox.due, name, time.time(), limit)
+        if not due:
+            return False
+        if isinstance(sink, GroupingSink):
+            pace.spend(1)
+            events = [delivery.event for delivery in due]
+            await self._send(name, due, sink.send_group(events))
+            return True
+        pace.spend(len(due))
+        await asyncio.gather(*(self._send(name, [one], sink.send(one.event)) for one in due))
+        return True
 
-    async def _send(self, name: str, delivery: Delivery) -> None:
-        if delivery.delivery_id in self._sent:
-            await self._forget(delivery)
+    async def try_out(self, name: str, event: LiveAlert) -> None:
+        """Send an event past the outbox, so that a person sees at once whether a sink works.
+
+        Raises:
+            SinkError: it did not.
+        """
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await self._sinks[name].send(event)
+        except TimeoutError:
+            raise SinkError("The sink did not answer in time.") from None
+
+    async def _send(
+        self, name: str, deliveries: Sequence[Delivery], sending: Coroutine[None, None, None]
+    ) -> None:
+        """Await one message that carries these deliveries, and note what became of them."""
+        if all(delivery.delivery_id in self._sent for delivery in deliveries):
+            sending.close()
+            await self._forget(deliveries)
             return
         try:
             async with asyncio.timeout(_SEND_S):
-                await self._sinks[name].send(delivery.event)
+                await sending
         except SinkGone as error:
-            await self._give_up(name, delivery, str(error))
+            for delivery in deliveries:
+                await self._give_up(name, delivery, str(error))
         except (SinkError, TimeoutError) as error:
-            await self._put_off(name, delivery, str(error) or "The sink did not answer in time.")
+            reason = str(error) or "The sink did not answer in time."
+            for delivery in deliveries:
+                await self._put_off(name, delivery, reason)
         else:
-            self._metrics.deliveries.labels(name, "delivered").inc()
-            self._metrics.delivery_lag.labels(name).observe(time.time() - delivery.created_s)
-            self._sent.add(delivery.delivery_id)
-            await self._forget(delivery)
+            self._metrics.deliveries.labels(name, "delivered").inc(len(deliveries))
+            for delivery in deliveries:
+                lag_s = max(0.0, time.time() - delivery.created_s)  # the clock may be set back
+                self._metrics.delivery_lag.labels(name).observe(lag_s)
+                self._sent.add(delivery.delivery_id)
+            await self._forget(deliveries)
 
-    async def _forget(self, delivery: Delivery) -> None:
-        await asyncio.to_thread(self._outbox.done, delivery)
-        self._sent.discard(delivery.delivery_id)
+    async def _forget(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            await asyncio.to_thread(self._outbox.done, delivery)
+            self._sent.discard(delivery.delivery_id)
 
     async def _put_off(self, name: str, delivery: Delivery, reason: str) -> None:
         delay_s = retry_delay_s(delivery.attempts + 1)

@@ -1,24 +1,30 @@
-"""What the service does for itself, every few seconds: measures its own lag, tidies its store."""
+"""What the service does for itself, every few seconds: watches, measures its lag, tidies."""
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from stream_server.alerts import AlertBook
+from stream_server.auth.accounts import Accounts
 from stream_server.metrics import Metrics
 from stream_server.outbox import Outbox
 from stream_server.readiness import Health
 from stream_server.settings import StorageSettings
 from stream_server.store import StorageError
+from stream_server.streams.registry import StreamRegistry
 
 log = structlog.get_logger("fakewatch.housekeeping")
 
 _LAG_EVERY_S = 1.0
+_HANG_EVERY_S = 1.0
 _DISK_EVERY_S = 15.0
 _TIDY_EVERY_S = 600.0
+_LOOK_EVERY_S = 1.0
+_ACCOUNTS_EVERY_S = 3.0
 
 
 async def measure_lag(metrics: Metrics) -> None:
@@ -29,6 +35,15 @@ async def measure_lag(metrics: Metrics) -> None:
         metrics.event_loop_lag.observe(max(0.0, time.perf_counter() - asked_s - _LAG_EVERY_S))
 
 
+async def watch_streams(streams: StreamRegistry) -> None:
+    """Replace analyses that hang in a model, until cancelled."""
+    while True:
+        await asyncio.sleep(_HANG_EVERY_S)
+        for runner in streams.runners():
+            # Off the loop: the alerts of what hangs are closed, which writes.
+            await asyncio.to_thread(runner.watch, time.monotonic())
+
+
 async def measure_disk(health: Health) -> None:
     """Keep the free space up to date, until cancelled."""
     while True:
@@ -37,13 +52,27 @@ async def measure_disk(health: Health) -> None:
         await asyncio.sleep(_DISK_EVERY_S)
 
 
-async def tidy(alerts: AlertBook, outbox: Outbox, settings: StorageSettings) -> None:
-    """Delete what is past its retention, until cancelled."""
+async def follow_accounts(accounts: Accounts) -> None:
+    """Notice users and tokens that a command changed, until cancelled."""
     while True:
-        before = datetime.now(UTC) - timedelta(days=settings.retention_days)
+        await asyncio.sleep(_ACCOUNTS_EVERY_S)
         try:
-            await asyncio.to_thread(alerts.prune, before)
-            await asyncio.to_thread(outbox.trim, settings.outbox_rows)
+            await asyncio.to_thread(accounts.reload)
         except StorageError as error:
-            log.warning("tidying_failed", reason=str(error))
-        await asyncio.sleep(_TIDY_EVERY_S)
+            log.warning("accounts_unreadable", reason=str(error))
+
+
+async def tidy(alerts: AlertBook, outbox: Outbox, settings: Callable[[], StorageSettings]) -> None:
+    """Delete what is past its retention, at once when that was changed, until cancelled."""
+    done: StorageSettings | None = None
+    done_s = 0.0
+    while True:
+        if settings() != done or time.monotonic() - done_s >= _TIDY_EVERY_S:
+            done, done_s = settings(), time.monotonic()
+            before = datetime.now(UTC) - timedelta(days=done.retention_days)
+            try:
+                await asyncio.to_thread(alerts.prune, before)
+                await asyncio.to_thread(outbox.trim, done.outbox_rows)
+            except StorageError as error:
+                log.warning("tidying_failed", reason=str(error))
+        await asyncio.sleep(_LOOK_EVERY_S)

@@ -57,6 +57,11 @@ def configure_logs(level: str = "info", stream: TextIO | None = None) -> None:
     threading.excepthook = _log_uncaught_in_thread
 
 
+def set_level(level: str) -> None:
+    """Say more or less from now on."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,

@@ -1,6 +1,7 @@
 """The metrics of the service, in Prometheus' text form; a scrape reads memory only."""
 
 import platform
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -9,12 +10,13 @@ from prometheus_client import (
     Gauge,
     Histogram,
     Info,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.registry import Collector
 
-from pipeline.types import Analysis
+from pipeline.types import Analysis, StreamId
 from stream_server.live import LiveAnalysis
 
 AGE_BUCKETS_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -40,6 +42,7 @@ class Metrics:
         self._make_stage_metrics()
         self._make_edge_metrics()
         self._make_delivery_metrics()
+        self._make_evidence_metrics()
 
     def _make_service_metrics(self) -> None:
         self.build_info = Info(
@@ -57,6 +60,11 @@ class Metrics:
             buckets=LOOP_BUCKETS_S,
             registry=self.registry,
         )
+        self.config_reloads = self._counter(
+            "config_reloads_total", "Changes of the settings by what became of them.", ("result",)
+        )
+        for result in ("applied", "refused"):
+            self.config_reloads.labels(result)
         self.disk_free = self._gauge("disk_free_bytes", "Free space where the service stores.")
 
     def _make_stage_metrics(self) -> None:
@@ -125,6 +133,15 @@ class Metrics:
             LAG_BUCKETS_S,
         )
 
+    def _make_evidence_metrics(self) -> None:
+        self.evidence_bundles = self._counter(
+            "evidence_bundles_total", "Alerts by what is kept of them, or failed.", ("result",)
+        )
+        self.evidence_dropped = self._counter(
+            "evidence_dropped_total", "What was dropped where evidence fell behind.", ("kind",)
+        )
+        self.evidence_bytes = self._gauge("evidence_bytes", "Bytes of all evidence bundles.")
+
     def _gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(f"fakewatch_{name}", text, labels, registry=self.registry)
 
@@ -149,9 +166,28 @@ class Metrics:
         for stage, seconds in event.analysis.stage_s:
             self.stage_duration.labels(stage).observe(seconds)
 
-    def page(self) -> bytes:
-        """Write all metrics in Prometheus' text form."""
-        return generate_latest(self.registry)
+    def page(self, sees: Callable[[StreamId], bool] = lambda _: True) -> bytes:
+        """Write all metrics in Prometheus' text form, without those of streams unseen."""
+        return generate_latest(_Seen(self.registry, sees))
+
+
+class _Seen(CollectorRegistry):
+    """A registry as somebody sees it who may see some streams only."""
+
+    def __init__(self, registry: CollectorRegistry, sees: Callable[[StreamId], bool]) -> None:
+        super().__init__()
+        self._all = registry
+        self._sees = sees
+
+    def collect(self) -> Iterator[Metric]:
+        """Leave out what is labelled with another stream."""
+        for family in self._all.collect():
+            family.samples = [
+                sample
+                for sample in family.samples
+                if "stream" not in sample.labels or self._sees(StreamId(sample.labels["stream"]))
+            ]
+            yield family
 
 
 def was_scored(analysis: Analysis) -> bool:

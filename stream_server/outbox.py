@@ -35,12 +35,31 @@ class Delivery:
     """How often it was tried before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a person is shown of a delivery that has not been taken yet."""
+
+    delivery_id: int
+    sink: str
+    alert_id: str
+    phase: str
+    attempts: int
+    created_s: float
+    """Unix time."""
+    due_s: float
+    """Unix time of the next try; 0 is at once."""
+    dead: bool
+    """It was given up, and waits for a person."""
+    error: str | None
+
+
 class Outbox:
     """Deliveries of all sinks; an event is written here in the transaction of its alert."""
 
     def __init__(self, store: Store, sinks: Sequence[str]) -> None:
         self._store = store
-        self._sinks = tuple(sinks)
+        self.sinks = tuple(sinks)
+        """Names of those that get every event; a reload replaces it."""
 
     def post(self, connection: Connection, event: LiveAlert) -> None:
         """Queue an event for every sink; it replaces an update that still waits."""
@@ -55,7 +74,7 @@ class Outbox:
             " VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (sink, event.seq, alert.alert_id, alert.phase, alert.updated_at.timestamp(), body)
-                for sink in self._sinks
+                for sink in self.sinks
             ],
         )
 
@@ -90,11 +109,30 @@ class Outbox:
                 (error, delivery.delivery_id),
             )
 
+    def letters(self, state: str, limit: int) -> list[Letter]:
+        """List deliveries that are "dead" or "waiting", the oldest first."""
+        rows = self._store.read(
+            "SELECT id AS delivery_id, sink, alert_id, phase, attempts, created_s, due_s, dead,"
+            " error FROM outbox WHERE dead = ? ORDER BY id LIMIT ?",
+            int(state == "dead"),
+            limit,
+        )
+        return [Letter(**{**dict(row), "dead": bool(row["dead"])}) for row in rows]
+
+    def revive(self, sink: str, delivery_id: int | None = None) -> int:
+        """Let one or all dead letters of a sink be tried anew; says how many."""
+        chosen = "sink = ?1 AND dead AND (?2 IS NULL OR id = ?2)"
+        with self._store.transaction() as connection:
+            return connection.execute(
+                f"UPDATE outbox SET dead = 0, attempts = 0, due_s = 0 WHERE {chosen}",  # noqa: S608
+                (sink, delivery_id),
+            ).rowcount
+
     def counts(self) -> dict[str, tuple[int, int]]:
         """Count (waiting, dead) deliveries of each sink."""
         rows = self._store.read("SELECT sink, dead, count(*) FROM outbox GROUP BY sink, dead")
         found = {(row[0], row[1]): row[2] for row in rows}
-        return {s: (found.get((s, 0), 0), found.get((s, 1), 0)) for s in self._sinks}
+        return {s: (found.get((s, 0), 0), found.get((s, 1), 0)) for s in self.sinks}
 
     def trim(self, most_rows: int) -> None:
         """Keep the table bounded: the oldest updates go first, then the oldest dead letters."""

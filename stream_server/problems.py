@@ -86,7 +86,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _fakewatch_error(_request: Request, error: Exception) -> JSONResponse:
+def answer_to(error: Exception) -> JSONResponse:
     """Errors that say their `status` are answers; all others are faults of ours."""
     default = 503 if isinstance(error, StorageError) else 500
     status: int = getattr(error, "status", default)
@@ -94,6 +94,10 @@ async def _fakewatch_error(_request: Request, error: Exception) -> JSONResponse:
     retry_after_s = getattr(error, "retry_after_s", None)
     headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
     return problem(status, str(code), str(error), headers)
+
+
+async def _fakewatch_error(_request: Request, error: Exception) -> JSONResponse:
+    return answer_to(error)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

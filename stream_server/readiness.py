@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,12 +55,18 @@ class Canary:
         self._trouble = "it has not been asked yet"
 
     async def run(self) -> None:
-        """Ask now and every `every_s` seconds, until cancelled."""
+        """Ask now and every `every_s` seconds, until cancelled.
+
+        A classifier that hangs is not asked again before it answers: each question would take
+        another thread away from the service.
+        """
+        asking: asyncio.Future[None] | None = None
         while True:
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await asyncio.to_thread(self.ask)
-            except TimeoutError:
+            asking = asking or asyncio.ensure_future(asyncio.to_thread(self.ask))
+            answered, _ = await asyncio.wait({asking}, timeout=self._every_s)
+            if answered:
+                asking = asking.result()
+            else:
                 self._trouble = "it did not answer in time"
             await asyncio.sleep(self._every_s)
 
@@ -101,6 +108,8 @@ class Health:
 
     def __init__(self, canary: Canary, store: Store, metrics: Metrics, directory: Path) -> None:
         self.draining = False
+        self.worry: Callable[[], str | None] = lambda: None
+        """What else works less well, in a sentence."""
         self._canary = canary
         self._store = store
         self._metrics = metrics
@@ -121,6 +130,8 @@ class Health:
             degraded.append(f"Alerts wait in memory, the disk refuses them: {self._store.error}.")
         if self._store.moved_aside is not None:
             degraded.append(f"A damaged database was moved to {self._store.moved_aside}.")
+        if (worry := self.worry()) is not None:
+            degraded.append(worry)
         return Report(all(check.ok for check in checks), checks, tuple(degraded))
 
     def measure_disk(self) -> None:

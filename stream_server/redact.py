@@ -2,9 +2,10 @@
 
 import re
 import threading
+from typing import Annotated
 from urllib.parse import quote, unquote
 
-from pydantic import Secret
+from pydantic import AfterValidator, Secret, SecretStr
 
 MASK = "***"
 _SHORTEST_SECRET = 4
@@ -43,6 +44,15 @@ def redact(text: str) -> str:
     for secret in _secrets:
         text = text.replace(secret, MASK)
     return text
+
+
+def _registered(secret: SecretStr) -> SecretStr:
+    register_secret(secret.get_secret_value())
+    return secret
+
+
+RegisteredSecret = Annotated[SecretStr, AfterValidator(_registered)]
+"""A secret of the settings that `redact` masks from the moment it is read."""
 
 
 class SecretUrl(Secret[str]):

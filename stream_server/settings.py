@@ -19,11 +19,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.alert import AlertSettings
 from pipeline.analyzer import AnalyzerSettings
+from pipeline.blink import BlinkSettings
 from pipeline.fuse import FuseSettings
 from pipeline.load import DEFAULT_CLASSIFIER, DEFAULT_DETECTOR, DEFAULT_LANDMARKER
 from pipeline.quality import QualityLimits
+from stream_server.calibration.table import CalibrationTable
+from stream_server.evidence.settings import EvidenceSettings
 from stream_server.plugins import parse_config
 from stream_server.redact import register_secret
+from stream_server.reload_class import Reload
 from stream_server.specs import StreamSpec
 from stream_server.streams.analyst import AnalystSettings
 from stream_server.streams.backoff import BackoffSettings
@@ -34,6 +38,7 @@ _ANALYZER = AnalyzerSettings()
 """The core's own defaults are ours."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+LogLevel = Annotated[str, Field(pattern="^(debug|info|warning|error)$"), Reload.LIVE]
 
 
 class Section(BaseModel):
@@ -47,13 +52,16 @@ class ServerSettings(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    max_streams: Annotated[int, Field(ge=1, le=1000)] = 32
+    max_streams: Annotated[int, Field(ge=1, le=1000), Reload.LIVE] = 32
     """Configured and added streams; WebRTC sessions have a limit of their own."""
-    max_clients: Annotated[int, Field(ge=1, le=10000)] = 64
+    max_clients: Annotated[int, Field(ge=1, le=10000), Reload.LIVE] = 64
     """Open WebSocket and SSE connections."""
     drain_s: Annotated[float, Field(ge=1, le=300)] = 30.0
     """Longest graceful shutdown."""
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: LogLevel = "info"
+    tls_cert: Path | None = None
+    """PEM, with the chain; None: plain HTTP."""
+    tls_key: Path | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -102,6 +110,8 @@ class AlertSection(Section):
     missing_s: Seconds = _ANALYZER.alert.missing_s
     update_every_s: Seconds = _ANALYZER.alert.update_every_s
     update_rise_prob: Share = _ANALYZER.alert.update_rise_prob
+    escalate_s: Seconds = _ANALYZER.alert.escalate_s
+    escalate_prob: Share = _ANALYZER.alert.escalate_prob
 
 
 class QualitySection(Section):
@@ -118,24 +128,27 @@ class QualitySection(Section):
 class AnalyzerSection(Section):
     """How often each stage looks, in seconds of media time; see pipeline/analyzer.py."""
 
-    detect_every_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.detect_every_s
+    detect_every_s: Annotated[float, Field(gt=0, le=60), Reload.LIVE] = _ANALYZER.detect_every_s
     classify_every_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.classify_every_s
     window_s: Annotated[float, Field(ge=0.5, le=120)] = _ANALYZER.window_s
     window_min_samples: Annotated[int, Field(ge=1, le=1000)] = _ANALYZER.window_min_samples
     max_faces: Annotated[int, Field(ge=1, le=100)] = _ANALYZER.max_faces
     lost_after_s: Annotated[float, Field(gt=0, le=60)] = _ANALYZER.lost_after_s
-    prior_prob: Annotated[float, Field(gt=0, lt=1)] = _ANALYZER.fuse.prior_prob
-    alert: AlertSection = AlertSection()
-    quality: QualitySection = QualitySection()
+    prior_prob: Annotated[float, Field(gt=0, lt=1), Reload.LIVE] = _ANALYZER.fuse.prior_prob
+    blink_segmenter: Annotated[str, Field(pattern="^(adaptive|svm)$")] = "adaptive"
+    alert: Annotated[AlertSection, Reload.LIVE] = AlertSection()
+    quality: Annotated[QualitySection, Reload.LIVE] = QualitySection()
 
-    def as_analyzer_settings(self) -> AnalyzerSettings:
-        """Give the core its own type."""
-        cadences = self.model_dump(exclude={"alert", "quality", "prior_prob"})
+    def as_analyzer_settings(self, preset: str | None = None) -> AnalyzerSettings:
+        """Give the core its own type, with the rule that a stream has chosen."""
+        cadences = self.model_dump(exclude={"alert", "quality", "prior_prob", "blink_segmenter"})
         return AnalyzerSettings(
             **cadences,
             quality=QualityLimits(**self.quality.model_dump()),
+            blink=BlinkSettings(segmenter=self.blink_segmenter),
             fuse=FuseSettings(prior_prob=self.prior_prob),
             alert=AlertSettings(**self.alert.model_dump()),
+            preset=preset,
         )
 
 
@@ -172,6 +185,8 @@ class IceServerSettings(Section):
     url: Annotated[str, Field(pattern="^(stun|stuns|turn|turns):")]
     username: str | None = None
     credential: SecretStr | None = None
+    secret: SecretStr | None = None
+    """Shared with a TURN server: each sender gets a password that soon expires."""
 
 
 class WebrtcSettings(Section):
@@ -196,11 +211,13 @@ def default_data_directory() -> Path:
 class StorageSettings(Section):
     """What is kept on disk: streams that were added, alerts, deliveries that wait."""
 
-    path: Path = Field(default_factory=default_data_directory)
+    path: Annotated[Path, Reload.PROCESS] = Field(default_factory=default_data_directory)
     retention_days: Annotated[float, Field(gt=0, le=3650)] = 14.0
     """Closed alerts older than that are deleted."""
     outbox_rows: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
     """Deliveries that may wait; beyond that the oldest updates go first."""
+    deliveries_per_minute: Annotated[int, Field(ge=1, le=6000)] = 60
+    """Messages a sink may be sent; what is above waits, and nothing of it is lost."""
 
     @field_validator("path")
     @classmethod
@@ -214,13 +231,14 @@ class UploadsSettings(Section):
     max_bytes: Annotated[int, Field(ge=1, le=2**40)] = 2 * 2**30
     max_duration_s: Annotated[float, Field(gt=0, le=604800)] = 14400.0
     max_waiting: Annotated[int, Field(ge=1, le=1000)] = 16
-    parallel: Annotated[int, Field(ge=1, le=64)] = 1
+    parallel: Annotated[int, Field(ge=1, le=64), Reload.PROCESS] = 1
     keep: bool = False
     keep_reports_h: Annotated[float, Field(gt=0, le=87600)] = 24.0
     analyse_fps: Annotated[float, Field(ge=1, le=60)] = 15.0
     max_analysis_s: Annotated[float, Field(ge=1, le=604800)] = 7200.0
     max_cpu_s: Annotated[int, Field(ge=1, le=604800)] = 14400
     max_memory_mb: Annotated[int, Field(ge=256, le=1048576)] = 2048
+    max_annotated_mb: Annotated[int, Field(ge=1, le=1048576)] = 512
     min_free_mb: Annotated[int, Field(ge=0, le=1048576)] = 1024
 
 
@@ -243,27 +261,24 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    server: ServerSettings = ServerSettings()
-    auth: AuthSettings = AuthSettings()
-    models: ModelsSettings = ModelsSettings()
-    analyzer: AnalyzerSection = AnalyzerSection()
-    runner: RunnerSection = RunnerSection()
-    webrtc: WebrtcSettings = WebrtcSettings()
-    storage: StorageSettings = Field(default_factory=StorageSettings)
-    uploads: UploadsSettings = UploadsSettings()
-    sinks: tuple[SinkConfig, ...] = Field(
+    server: Annotated[ServerSettings, Reload.PROCESS] = ServerSettings()
+    auth: Annotated[AuthSettings, Reload.PROCESS] = AuthSettings()
+    models: Annotated[ModelsSettings, Reload.PROCESS] = ModelsSettings()
+    analyzer: Annotated[AnalyzerSection, Reload.STREAM] = AnalyzerSection()
+    runner: Annotated[RunnerSection, Reload.STREAM] = RunnerSection()
+    webrtc: Annotated[WebrtcSettings, Reload.LIVE] = WebrtcSettings()
+    storage: Annotated[StorageSettings, Reload.LIVE] = Field(default_factory=StorageSettings)
+    uploads: Annotated[UploadsSettings, Reload.LIVE] = UploadsSettings()
+    evidence: Annotated[EvidenceSettings, Reload.PROCESS] = EvidenceSettings()
+    sinks: Annotated[tuple[SinkConfig, ...], Reload.WORKER] = Field(
         default_factory=lambda: (parse_config("sinks", {"type": "log"}),)
     )
-    streams: tuple[StreamSpec, ...] = ()
+    streams: Annotated[tuple[StreamSpec, ...], Reload.STREAM] = ()
+    calibration: Annotated[CalibrationTable | None, Reload.PROCESS] = None
+    """Written by `fakewatch calibrate`: thresholds for the user's own cameras."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        if not self.server.is_loopback and self.auth.token is None:
-            raise ValueError(
-                f"server.host is {self.server.host!r}, which others can reach: set a token of at"
-                " least 16 characters in FAKEWATCH_AUTH__TOKEN or in the file that"
-                " FAKEWATCH_AUTH__TOKEN_FILE names, or listen on 127.0.0.1"
-            )
         _refuse_twins("streams", [spec.id for spec in self.streams])
         _refuse_twins("sinks", [sink_name(sink) for sink in self.sinks])
         if len(self.streams) > self.server.max_streams:

@@ -3,7 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from pydantic_settings import (
 from pipeline.errors import SettingsError
 from stream_server.plugins import explain
 from stream_server.redact import redact
+from stream_server.reload_class import leaves
 from stream_server.settings import Settings
 
 PREFIX = "FAKEWATCH_"
@@ -27,6 +29,50 @@ _NO_SETTINGS = "FAKEWATCH_TEST_"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _OPEN_PASSWORD = re.compile(r"://[^\s:@/]*:(?!\$\{)[^\s]+@")
 _SECRET_KEYS = ("token", "secret", "credential", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each that is no default came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """Dotted path to "command line", "environment" or "file"."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsReader:
+    """Reads the same settings again: what the command line named at the start."""
+
+    file: Path | None = None
+    flags: Mapping[str, Mapping[str, Any]] | None = None
+
+    def read(self) -> Loaded:
+        """Read and check all of it anew.
+
+        Raises:
+            SettingsError: as `load_settings`.
+        """
+        from_file = _expand(_read_toml(self.file), os.environ.get, "") if self.file else {}
+        settings = load_settings(self.file, self.flags)
+        layers = {
+            "command line": self.flags or {},
+            "environment": {**EnvironmentWithoutFiles(Settings)()},
+            "mounted": _read_secret_files(os.environ),
+            "file": from_file,
+        }
+        found = ((leaf.path, _origin(leaf.path, layers.items())) for leaf in leaves(settings))
+        return Loaded(settings, {path: origin for path, origin in found if origin is not None})
+
+
+def _origin(path: str, layers: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
+    for origin, layer in layers:
+        value: Any = layer
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is not None:
+            return "environment" if origin == "mounted" else origin
+    return None
 
 
 class EnvironmentWithoutFiles(EnvSettingsSource):

@@ -1,5 +1,6 @@
 """What a configured stream is: its id, its name and where its frames come from."""
 
+import hashlib
 from typing import Annotated, Any
 
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
     SerializeAsAny,
 )
 
+from pipeline.comparison import presets
 from stream_server.plugins import parse_config
 from stream_server.redact import SecretUrl
 
@@ -35,6 +37,16 @@ SourceConfig = Annotated[
 ]
 
 
+def _known_preset(name: str) -> str:
+    if name not in presets():
+        raise ValueError(f"there is no preset {name!r}; there are {', '.join(presets())}")
+    return name
+
+
+Preset = Annotated[str, AfterValidator(_known_preset)]
+"""The name of a file of pipeline/presets."""
+
+
 class StreamSpec(BaseModel):
     """A stream as it is configured. Dumped to JSON, its credentials are masked."""
 
@@ -43,6 +55,13 @@ class StreamSpec(BaseModel):
     id: Slug
     name: Annotated[str, Field(min_length=1, max_length=100)]
     source: SourceConfig
+    preset: Preset | None = None
+    """Judged by this known system's rule; None: by fakewatch's own."""
+
+    @property
+    def source_mark(self) -> str:
+        """Tell one source from another without naming it: a hash of the masked settings."""
+        return hashlib.sha256(self.source.model_dump_json().encode()).hexdigest()
 
 
 def revealed(value: Any) -> Any:

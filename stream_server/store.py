@@ -1,4 +1,4 @@
-"""The service's SQLite file: streams that were added, alerts, deliveries that wait."""
+"""The service's SQLite file: added streams, enrolments, alerts, deliveries that wait, users."""
 
 import fcntl
 import os
@@ -11,8 +11,7 @@ from pathlib import Path
 from pipeline.errors import FakewatchError
 
 FILE = "fakewatch.db"
-_SCHEMA_VERSION = 1
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE stream (stream_id TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT NOT NULL);
 CREATE TABLE alert (
     alert_id TEXT PRIMARY KEY, stream_id TEXT NOT NULL, is_open INTEGER NOT NULL,
@@ -32,6 +31,18 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_by_alert ON outbox (sink, dead, alert_id, id);
 """
+_ENROLMENT = "CREATE TABLE enrolment (stream_id TEXT PRIMARY KEY, body TEXT NOT NULL);"
+_ACCESS = """
+CREATE TABLE account (
+    name TEXT PRIMARY KEY, role TEXT NOT NULL, streams TEXT, password TEXT, created_at TEXT NOT NULL
+);
+CREATE TABLE api_token (
+    token_id TEXT PRIMARY KEY, account TEXT NOT NULL, label TEXT NOT NULL, secret TEXT NOT NULL,
+    created_at TEXT NOT NULL
+);
+"""
+_STEPS = (_FIRST, _ENROLMENT, _ACCESS)
+"""What each version of the schema added; a file is brought up from where it is."""
 
 
 class StorageError(FakewatchError):
@@ -122,6 +133,16 @@ class Store:
                 self._lock_file = None
 
 
+class SideStore(Store):
+    """The same file, for a command beside the running service: it takes no lock on it."""
+
+    def _open_file(self, directory: Path) -> sqlite3.Connection:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = directory / FILE
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        return _open(path)
+
+
 def _lock(path: Path) -> int:
     """Take the directory for this process: two services would deliver every alert twice."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -148,15 +169,15 @@ def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
     connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # What is deleted is gone: enrolments are biometric data.
+    connection.execute("PRAGMA secure_delete = ON")
     if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("database disk image is malformed")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > _SCHEMA_VERSION:
+    if version > len(_STEPS):
         raise sqlite3.OperationalError("it was written by a newer fakewatch")
-    if version == 0:
-        connection.executescript(
-            f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT"
-        )
+    for number, step in enumerate(_STEPS[version:], version + 1):
+        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT")
     return connection
 
 

@@ -9,11 +9,14 @@ from starlette.requests import HTTPConnection
 
 from pipeline.load import Models
 from stream_server.alerts import AlertBook
+from stream_server.configuration import Configuration
 from stream_server.delivery import Dispatcher
+from stream_server.evidence.keeper import EvidenceKeeper
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
 from stream_server.outbox import Outbox
 from stream_server.readiness import Canary, Health
+from stream_server.reloading import Reloader
 from stream_server.settings import Settings
 from stream_server.store import Store
 from stream_server.streams.registry import StreamRegistry
@@ -25,7 +28,8 @@ from stream_server.webrtc.sessions import WebRtcSessions
 class Wiring:
     """The parts of the running service."""
 
-    settings: Settings
+    configuration: Configuration
+    reloader: Reloader
     models: Models
     hub: EventHub
     streams: StreamRegistry
@@ -38,6 +42,12 @@ class Wiring:
     dispatcher: Dispatcher
     webrtc: WebRtcSessions
     uploads: Uploads
+    evidence: EvidenceKeeper
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; ask each time, a reload may replace them."""
+        return self.configuration.settings
 
     @property
     def is_crowded(self) -> bool:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.types import Alert, AlertId, StreamId
+from stream_server.auth.asking import Asking
 from stream_server.wiring import Wired, now
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])
@@ -26,12 +27,20 @@ class Verdict(BaseModel):
 @router.get("")
 def list_alerts(
     wiring: Wired,
+    asking: Asking,
     stream: StreamId | None = None,
     state: Literal["all", "open", "closed"] = "all",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Alert]:
     """List alerts, the newest first."""
-    return wiring.alerts.recent(stream_id=stream, state=state, limit=limit)
+    if stream is not None or asking.streams is None:
+        return wiring.alerts.recent(stream_id=stream, state=state, limit=limit)
+    mine = (
+        alert
+        for one in asking.streams | asking.started()
+        for alert in wiring.alerts.recent(stream_id=one, state=state, limit=limit)
+    )
+    return sorted(mine, key=lambda alert: alert.opened_at, reverse=True)[:limit]
 
 
 @router.get("/{alert_id}")

@@ -1,11 +1,18 @@
 """What the page has to know of the service before it starts."""
 
+import time
 from importlib.metadata import version
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from pipeline.comparison import presets
+from stream_server.auth.asking import Asking
+from stream_server.auth.roles import Caller, Role
+from stream_server.evidence.settings import Mode
 from stream_server.problems import Unusable
+from stream_server.webrtc.from_settings import ice_servers_of
+from stream_server.webrtc.turn import IceServer
 from stream_server.wiring import Wired
 
 router = APIRouter(tags=["info"])
@@ -26,7 +33,8 @@ class WebrtcInfo(BaseModel):
     heartbeat_s: float
     gone_after_s: float
     ice_servers: list[dict[str, str]]
-    """Only those without a password: the service itself relays through the others."""
+    """Those without a password, and to those who may send video also those whose password soon
+    expires: through the others the service itself relays."""
 
 
 class Info(BaseModel):
@@ -40,12 +48,16 @@ class Info(BaseModel):
     model_limits: str
     """What the classifier cannot do, in plain words."""
     thresholds: Thresholds
+    presets: list[str]
+    """Known systems' rules that a stream may be judged by."""
+    evidence: Mode
+    """What is kept of an alert; with anything but metadata, pictures of people."""
     slots: dict[str, int]
     webrtc: WebrtcInfo
 
 
 @router.get("/api/info")
-async def info(wiring: Wired) -> Info:
+async def info(wiring: Wired, asking: Asking) -> Info:
     """Describe the service."""
     card = wiring.models.classifier.card
     if card.thresholds is None:
@@ -57,12 +69,28 @@ async def info(wiring: Wired) -> Info:
         model=card.fingerprint,
         model_limits=card.limits,
         thresholds=Thresholds(raise_at=card.thresholds.raise_at, clear_at=card.thresholds.clear_at),
+        presets=presets(),
+        evidence=wiring.settings.evidence.mode,
         slots=wiring.streams.slots(),
         webrtc=WebrtcInfo(
             max_sessions=settings.max_sessions,
             sessions=len(wiring.webrtc),
             heartbeat_s=settings.gone_after_s / 3,
             gone_after_s=settings.gone_after_s,
-            ice_servers=[{"urls": s.url} for s in settings.ice_servers if s.credential is None],
+            ice_servers=_ice_servers(ice_servers_of(settings), asking),
         ),
     )
+
+
+def _ice_servers(servers: tuple[IceServer, ...], asking: Caller) -> list[dict[str, str]]:
+    """What the caller's browser may connect by."""
+    shown = [{"urls": s.url} for s in servers if s.credential is None and s.secret is None]
+    if not asking.role.covers(Role.OPERATOR):
+        return shown
+    for server in servers:
+        if server.secret is not None:
+            username, credential = server.login(asking.name, time.time())
+            shown.append(
+                {"urls": server.url, "username": username or "", "credential": credential or ""}
+            )
+    return shown

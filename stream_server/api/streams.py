@@ -9,10 +9,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.types import StreamId
+from stream_server.auth.asking import Asking
 from stream_server.plugins import parse_config
 from stream_server.problems import Unusable
 from stream_server.redact import SecretUrl, restore_credentials
-from stream_server.specs import Slug, SourceConfig, StreamSpec, revealed
+from stream_server.specs import Preset, Slug, SourceConfig, StreamSpec, revealed
 from stream_server.streams.entry import StreamView
 from stream_server.streams.status import StreamStatus
 from stream_server.wiring import Wired
@@ -31,6 +32,7 @@ class NewStream(BaseModel):
     """Made from the name when it is left out."""
     name: Name
     source: SourceConfig
+    preset: Preset | None = None
 
 
 class StreamChange(BaseModel):
@@ -40,12 +42,14 @@ class StreamChange(BaseModel):
 
     name: Name | None = None
     source: dict[str, Any] | None = None
+    preset: Preset | None = None
+    """null, said so, goes back to fakewatch's own rule."""
 
 
 @router.get("")
-async def list_streams(wiring: Wired) -> list[StreamView]:
-    """List all streams with their status."""
-    return wiring.streams.views()
+async def list_streams(wiring: Wired, asking: Asking) -> list[StreamView]:
+    """List the streams that the caller may see, with their status."""
+    return [view for view in wiring.streams.views() if asking.sees(view.id)]
 
 
 @router.post("", status_code=201)
@@ -54,7 +58,8 @@ async def add_stream(new: NewStream, response: Response, wiring: Wired) -> Strea
     _refuse_local_files(new.source)
     taken = {view.id for view in wiring.streams.views()}
     stream_id = new.id or _slug(new.name, taken)
-    view = await wiring.streams.add(StreamSpec(id=stream_id, name=new.name, source=new.source))
+    spec = StreamSpec(id=stream_id, name=new.name, source=new.source, preset=new.preset)
+    view = await wiring.streams.add(spec)
     response.headers["Location"] = f"/api/streams/{view.id}"
     return view
 
@@ -77,7 +82,7 @@ async def get_preview(stream_id: StreamId, wiring: Wired) -> Response:
 
     A webcam or a window that a page shares is shown to that page only, which has it anyway.
     """
-    picture = await asyncio.to_thread(wiring.streams.preview(stream_id).picture)
+    picture = await asyncio.to_thread(wiring.streams.entry(stream_id).preview.picture)
     if picture is None or wiring.webrtc.is_private(stream_id):
         return Response(status_code=204)
     headers = {"X-Media-Time": f"{picture.time_s:.4f}", "Cache-Control": "no-store"}
@@ -86,11 +91,13 @@ async def get_preview(stream_id: StreamId, wiring: Wired) -> Response:
 
 @router.patch("/{stream_id}")
 async def change_stream(stream_id: StreamId, change: StreamChange, wiring: Wired) -> StreamView:
-    """Change an added stream; only a new source reconnects it."""
+    """Change an added stream; only a new source or preset reconnects it."""
     spec = wiring.streams.spec(stream_id)
     source = spec.source if change.source is None else _merged(spec.source, change.source)
     name = spec.name if change.name is None else change.name
-    return await wiring.streams.change(stream_id, StreamSpec(id=spec.id, name=name, source=source))
+    preset = change.preset if "preset" in change.model_fields_set else spec.preset
+    changed = StreamSpec(id=spec.id, name=name, source=source, preset=preset)
+    return await wiring.streams.change(stream_id, changed)
 
 
 @router.delete("/{stream_id}", status_code=204)

@@ -4,11 +4,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.responses import FileResponse
 
+from pipeline.comparison import Circumstances
 from stream_server.plugins import explain
 from stream_server.problems import Unusable
+from stream_server.reports.compared import Comparison
 from stream_server.reports.page import policy
-from stream_server.uploads.upload import UploadId, UploadView
+from stream_server.specs import Preset
+from stream_server.uploads.upload import UploadId, UploadView, Wishes
 from stream_server.wiring import Wired
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])
@@ -16,16 +20,45 @@ router = APIRouter(prefix="/api/uploads", tags=["uploads"])
 _PAGE_HEADERS = {"Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8"}
 
 
-class NewUpload(BaseModel):
+class Wanted(BaseModel):
+    """What is wanted of a file's analysis."""
+
+    model_config = ConfigDict(hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    pictures: bool = False
+    """Show the faces at their most suspicious moments in the report."""
+    annotated: bool = False
+    """Keep an annotated copy as long as the report."""
+    preset: Preset | None = None
+    """Judge by this known system's rule in the place of fakewatch's own."""
+    gender: Literal["f", "m"] | None = None
+    """This and what follows is what you know of the person, for the rule of deepvision only."""
+    age: Literal["0-19", "20-39", "40-59", "60+"] | None = None
+    activity: Literal["static", "dynamic"] | None = None
+    """static: silent; dynamic: talking."""
+    daytime: Literal["am", "pm"] | None = None
+
+    def wishes(self) -> Wishes:
+        """The same as the service's side of it takes it."""
+        about = Circumstances(self.gender, self.age, self.activity, self.daytime)
+        return Wishes(self.pictures, self.annotated, self.preset, about)
+
+
+class WholeUpload(Wanted):
+    """A file that is the body of the request, where it has a name."""
+
+    name: str | None = None
+    """The body is the file itself."""
+
+
+class NewUpload(Wanted):
     """A file that is to come in parts."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     name: str
     size: int
     """Bytes."""
-    pictures: bool = False
-    """Show the faces at their most suspicious moments in the report."""
 
 
 @router.get("")
@@ -51,17 +84,17 @@ async def add_upload(
     request: Request,
     response: Response,
     wiring: Wired,
-    name: Annotated[str | None, Query(description="The body is the file itself.")] = None,
-    pictures: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    whole: Annotated[WholeUpload, Query()],
 ) -> UploadView:
     """Declare a file that comes in parts, as JSON; or, with `?name=`, send it whole."""
-    if name is not None:
+    if whole.name is not None:
         length = request.headers.get("content-length")
         size = int(length) if length is not None else None
-        view = await wiring.uploads.receive_whole(name, size, request.stream(), pictures=pictures)
+        body = request.stream()
+        view = await wiring.uploads.receive_whole(whole.name, size, body, whole.wishes())
     else:
         new = _new_upload(await request.body())
-        view = wiring.uploads.begin(new.name, new.size, pictures=new.pictures)
+        view = wiring.uploads.begin(new.name, new.size, new.wishes())
     response.headers["Location"] = f"/api/uploads/{view.id}"
     return view
 
@@ -99,14 +132,32 @@ async def remove_upload(upload_id: UploadId, wiring: Wired) -> None:
 
 
 @router.get("/{upload_id}/report.{kind}", response_class=Response)
-async def get_report(upload_id: UploadId, kind: Literal["html", "json"], wiring: Wired) -> Response:
-    """Read the report, as a page or as data."""
+async def get_report(
+    upload_id: UploadId, kind: Literal["html", "json", "pdf"], wiring: Wired
+) -> Response:
+    """Read the report: as a page, as data, or printed."""
     body = await wiring.uploads.report(upload_id, kind)
-    if kind == "json":
-        return Response(body, media_type="application/json")
+    if kind != "html":
+        return Response(body, media_type=f"application/{kind}")
     # The page was written where a stranger's file was read: it may do nothing at all here.
     rules = f"{policy()}; frame-ancestors 'none'; sandbox"
     return Response(body, headers={**_PAGE_HEADERS, "Content-Security-Policy": rules})
+
+
+@router.get("/{upload_id}/compare", responses={200: {"model": Comparison}})
+async def get_comparison(upload_id: UploadId, wiring: Wired) -> Response:
+    """What the rules of known systems say of the file, beside what fakewatch says."""
+    # As it was written: it may be older than this program.
+    body = await wiring.uploads.report(upload_id, "compare")
+    return Response(body, media_type="application/json")
+
+
+@router.get("/{upload_id}/annotated", response_class=FileResponse)
+async def get_annotated(upload_id: UploadId, wiring: Wired) -> FileResponse:
+    """Watch the annotated copy: H.264 in MP4, any part of it by `Range`; of a picture a JPEG."""
+    path = wiring.uploads.annotated(upload_id)
+    kind = "video/mp4" if path.suffix == ".mp4" else "image/jpeg"
+    return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-store"})
 
 
 def _new_upload(body: bytes) -> NewUpload:

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.types import StreamId
+from stream_server.auth.asking import AccessOf, Asking
 from stream_server.problems import NotFound
+from stream_server.specs import Preset
 from stream_server.webrtc.limits import OfferError
 from stream_server.webrtc.session import Answer, Offer
 from stream_server.wiring import Wired, Wiring
@@ -25,6 +27,8 @@ class OfferBody(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100)] = "Webcam"
     token: Annotated[str, Field(max_length=100)] | None = None
     """`resume_token` of an earlier answer, to go on with that stream."""
+    preset: Preset | None = None
+    """Judge by this known system's rule in the place of fakewatch's own."""
 
 
 class AnswerBody(BaseModel):
@@ -45,7 +49,7 @@ _OFFER_SCHEMA = {
 
 
 @router.post("/offer", openapi_extra=_OFFER_SCHEMA)
-async def offer(request: Request, wired: Wired) -> AnswerBody:
+async def offer(request: Request, wired: Wired, asking: Asking, access: AccessOf) -> AnswerBody:
     """Start to analyse a video, or go on with one.
 
     Results come on the data channel "results" (unordered, no retransmits), statuses and alerts on
@@ -53,8 +57,9 @@ async def offer(request: Request, wired: Wired) -> AnswerBody:
     every `webrtc.heartbeat_s`.
     """
     body = await read_offer(request)
-    asked = Offer(body.sdp, address_of(request), body.name, body.token)
+    asked = Offer(body.sdp, address_of(request), body.name, body.token, preset=body.preset)
     answer = await answer_counted(wired, asked)
+    access.note_started(answer.stream_id, asking)
     return AnswerBody(sdp=answer.sdp, stream_id=answer.stream_id, resume_token=answer.resume_token)
 
 

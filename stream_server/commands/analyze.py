@@ -12,10 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from pipeline.comparison import presets
 from pipeline.draw import draw_analysis
 from pipeline.errors import FakewatchError, ModelError, SettingsError
 from pipeline.load import Models
 from pipeline.media_file import open_media
+from pipeline.reference import Enrolment
 from pipeline.report import FileReport
 from pipeline.types import Analysis, Frame, State
 from stream_server.loading import add_model_options, load_as_asked
@@ -24,13 +26,16 @@ from stream_server.reports import file_analysis
 from stream_server.reports.annotate import AnnotatedClip, write_picture
 from stream_server.reports.document import ReportDocument, examine
 from stream_server.reports.page import render
+from stream_server.reports.pdf import PdfError, to_pdf
+from stream_server.reports.reference_file import enrol_file
+from stream_server.reports.strongest import StrongestFrames
 from stream_server.reports.text import print_report
 from stream_server.settings import Settings
 
 SUFFIXES = frozenset(
     f".{kind}"
     for kind in (
-        "avi bmp flv jpeg jpg m4v mkv mov mp4 mpeg mpg mts png ts webm webp wmv".split()  # noqa: SIM905
+        "avi bmp flv heic heif jpeg jpg m4v mkv mov mp4 mpeg mpg mts png ts webm webp wmv".split()  # noqa: SIM905
     )
 )
 """What is picked up from a folder; a file that is named is tried whatever its suffix."""
@@ -48,6 +53,9 @@ examples:
   fakewatch analyze interview.mp4
   fakewatch analyze clips/ --output reports/
   fakewatch analyze a.mp4 b.jpg --format json | jq .verdict
+  fakewatch analyze interview.mp4 --output reports/ --pictures --format pdf
+  fakewatch analyze call.mp4 --reference genuine-call.mp4
+  fakewatch analyze interview.mp4 --preset blink-10-20
   fakewatch analyze upload.mp4 --fail-on alert || echo "look at it"
 """
 
@@ -61,35 +69,68 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_options(parser)
+    add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a file, a folder or a URL")
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="write reports and annotated copies there"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "pdf"),
+        default="text",
+        help="what to print; pdf writes a PDF beside the other reports of --output",
+    )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="show the faces at their most suspicious moments in the reports of --output",
+    )
     parser.add_argument(
         "--fail-on", choices=("alert", "suspect"), help="exit with 1 if an input is at least that"
     )
     parser.add_argument(
         "--fps", type=_positive, default=15.0, help="frames a second to look at (default: 15)"
     )
-    add_model_options(parser)
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="GENUINE",
+        help="a recording of the same person before the same camera, known to be genuine: the"
+        " inputs are held against it",
+    )
+    parser.add_argument(
+        "--preset",
+        choices=presets(),
+        help="judge by a known system's published rule, not by fakewatch's own",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Analyse all inputs; a bad one costs only itself."""
     console = Console(stderr=True)
     try:
+        if args.format == "pdf":
+            _check_pdf(args.output)
         settings, models = load_as_asked(args)
         if args.output:
             args.output.mkdir(parents=True, exist_ok=True)
-    except (ModelError, SettingsError, OSError) as error:
+    except (ModelError, SettingsError, PdfError, OSError) as error:
         console.print(f"fakewatch: {error}", style="red", highlight=False)
         return EXIT_START
+    try:
+        reference = _enrolled(args, models, settings)
+    except FakewatchError as error:
+        console.print(f"fakewatch: {error}", style="red", highlight=False, markup=False)
+        return EXIT_START
     codes: set[int] = set()
-    for source in _expand(args.inputs):
+    for source in expand(args.inputs):
         try:
-            document = _analyze_one(source, args, models, settings, console)
+            document = _analyze_one(source, args, models, settings, console, reference)
         except FakewatchError as error:
             console.print(f"{redact(source)}: {redact(str(error))}", style="red", markup=False)
             codes.add(EXIT_UNREADABLE)
@@ -99,6 +140,20 @@ def run(args: argparse.Namespace) -> int:
     return next((code for code in (1, 3, 4) if code in codes), 0)
 
 
+def _check_pdf(output: Path | None) -> None:
+    """Find out what is missing before an hour of analysis, not after."""
+    if output is None:
+        raise PdfError("--format pdf needs --output DIR, the folder to write the PDF to.")
+    to_pdf("<html></html>")
+
+
+def _enrolled(args: argparse.Namespace, models: Models, settings: Settings) -> Enrolment | None:
+    """What the inputs are held against, if --reference names it."""
+    if args.reference is None:
+        return None
+    return enrol_file(args.reference, models, settings.analyzer.as_analyzer_settings(), args.fps)
+
+
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value <= 1000:
@@ -106,7 +161,7 @@ def _positive(text: str) -> float:
     return value
 
 
-def _expand(inputs: list[str]) -> Iterator[str]:
+def expand(inputs: list[str]) -> Iterator[str]:
     """Files of folders, in order; everything else as it is."""
     for name in inputs:
         if "://" not in name and Path(name).is_dir():
@@ -117,7 +172,12 @@ def _expand(inputs: list[str]) -> Iterator[str]:
 
 
 def _analyze_one(
-    source: str, args: argparse.Namespace, models: Models, settings: Settings, console: Console
+    source: str,
+    args: argparse.Namespace,
+    models: Models,
+    settings: Settings,
+    console: Console,
+    reference: Enrolment | None,
 ) -> ReportDocument:
     with ExitStack() as stack:
         media = stack.enter_context(open_media(source, analyse_fps=args.fps))
@@ -127,15 +187,16 @@ def _analyze_one(
             progress=lambda step: _advance(bar, task, step),
             frame=_annotator(args.output, source, media.kind, stack),
         )
-        local = args.output is not None and "://" not in source
         return examine(
             redact(source),
-            Path(source) if local else None,
+            Path(source) if "://" not in source else None,
             media,
             models,
-            settings.analyzer.as_analyzer_settings(),
+            settings.analyzer.as_analyzer_settings(args.preset),
             datetime.now(UTC),
             watchers,
+            StrongestFrames(models.classifier) if args.output and args.pictures else None,
+            reference,
         )
 
 
@@ -179,12 +240,15 @@ def _show(document: ReportDocument, args: argparse.Namespace) -> None:
     if args.output:
         path = args.output / f"{_stem(report.input)}.report.json"
         path.write_text(line + "\n", encoding="utf-8")
-        path.with_suffix(".html").write_text(render(document), encoding="utf-8")
+        page = render(document, f"{_stem(report.input)}.annotated.mp4")
+        path.with_suffix(".html").write_text(page, encoding="utf-8")
+        if args.format == "pdf":
+            path.with_suffix(".pdf").write_bytes(to_pdf(render(document)))
     if args.format == "json":
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     else:
-        print_report(report, Console())
+        print_report(report, document.provenance, Console())
 
 
 def _code(report: FileReport, fail_on: str | None) -> int:

@@ -4,14 +4,12 @@ import argparse
 import dataclasses
 import json
 import sys
-import time
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.comparison import Circumstances, SeenFile, ask, full_recorder, presets
+from pipeline.comparison import Circumstances, full_recorder
 from pipeline.errors import MediaError, ModelError, SettingsError
 from pipeline.load import Models
 from pipeline.media_file import open_media
@@ -20,17 +18,10 @@ from pipeline.types import State
 from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports import file_analysis
+from stream_server.reports.compared import Comparison, Row, compared
 from stream_server.settings import Settings
 
 EXIT_START, EXIT_UNREADABLE, EXIT_NOT_JUDGED = 2, 3, 4
-LEFT_OUT = {
-    "sequence": "left out: it needs a trained CNN + GRU/LSTM, and none comes with fakewatch",
-}
-"""Known kinds of systems without a preset, and why."""
-SHARED = (
-    "All rules judge the same measurements of one analysis: fakewatch's faces, classifier and "
-    "landmarks in place of their own. A rule's time comes on top of that analysis."
-)
 EPILOG = """\
 exit codes:
   0  the file was judged
@@ -44,38 +35,14 @@ presets:
   blink-10-20  under 10 s the mean; from 10 s on 10 to 20 blinks a minute or not
   deepvision   too few blinks for this gender, age, activity and time of day, by a table in
                pipeline/presets/deepvision.csv that may be edited
-  sequence     left out: it needs a trained CNN + GRU/LSTM, and none comes with fakewatch
+  sequence     a CNN + GRU or LSTM on the first frames: --classifier names one you trained or
+               imported, since none may be shipped
 
 examples:
   fakewatch compare interview.mp4
   fakewatch compare interview.mp4 --gender f --age 40-59 --activity static --daytime am
   fakewatch compare interview.mp4 --format json | jq '.rows[] | {rule, answer}'
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one rule, or fakewatch, says of the file."""
-
-    rule: str
-    answer: str
-    fake_prob: float | None
-    reason: str
-    weakness: str
-    time_s: float
-    """Of a preset: beyond the analysis that all share. Of fakewatch: that analysis."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """All answers to one file."""
-
-    input: str
-    kind: str
-    duration_s: float | None
-    rows: tuple[Row, ...]
-    left_out: dict[str, str]
-    note: str
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -153,38 +120,9 @@ def compare(
             settings.analyzer.as_analyzer_settings(),
             file_analysis.Watchers(tell, lambda _frame, analysis: recorder.add(analysis)),
         )
-    record = recorder.record()
-    still = report.kind == "image"
-    seen = SeenFile(
-        duration_s=0.0 if still else report.duration_s or record.observed_s,
-        faces=record.faces,
-        circumstances=Circumstances(args.gender, args.age, args.activity, args.daytime),
-    )
-    own = own_row(report, models.classifier.card.limits)
-    rows = (own, *(preset_row(preset, seen) for preset in presets()))
-    return report, Comparison(name, report.kind, report.duration_s, rows, LEFT_OUT, SHARED)
-
-
-def own_row(report: FileReport, limits: str) -> Row:
-    """What fakewatch says, with the terms that its probability is the sum of."""
-    verdict = report.verdict
-    terms = "; ".join(f"{reason.llr:+.2f} {reason.text}" for reason in verdict.reasons)
-    return Row(
-        rule="fakewatch",
-        answer=verdict.state.value,
-        fake_prob=verdict.fake_prob,
-        reason=f"{verdict.text} {terms}".strip(),
-        weakness=limits,
-        time_s=report.timing.wall_s,
-    )
-
-
-def preset_row(preset: str, seen: SeenFile) -> Row:
-    """What one preset says, timed."""
-    started_s = time.perf_counter()
-    found = ask(preset, seen)
-    took_s = time.perf_counter() - started_s
-    return Row(found.preset, found.text, found.fake_prob, found.reason, found.weakness, took_s)
+    card = models.classifier.card
+    about = Circumstances(args.gender, args.age, args.activity, args.daytime)
+    return report, compared(report, recorder.record(), card, about)
 
 
 def show(comparison: Comparison, console: Console) -> None:
@@ -202,8 +140,6 @@ def show(comparison: Comparison, console: Console) -> None:
         prob = "-" if row.fake_prob is None else f"{row.fake_prob:.0%}"
         table.add_row(Text(row.rule), Text(row.answer), prob, _seconds(row), why)
     console.print(table)
-    for rule, why_not in comparison.left_out.items():
-        console.print(f"{rule}: {why_not}.", style="dim", highlight=False)
     console.print(comparison.note, style="dim", highlight=False)
 
 

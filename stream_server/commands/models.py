@@ -1,6 +1,8 @@
 """`fakewatch models`: which models there are, whether they are whole, and what they can do."""
 
 import argparse
+import os
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -12,15 +14,18 @@ from pipeline.model_card import ModelCard, sha256_of
 
 _EPILOG = """\
 examples:
-  fakewatch models                 all models of the installation
-  fakewatch models fakewatch-fast  everything that is known of one
-  fakewatch models --directory my_models
+  fakewatch models                        all models of the installation
+  fakewatch models --directory my_models  of another folder
+  fakewatch models show fakewatch-fast    everything that is known of one
+  fakewatch models import detector.keras --name mine --color rgb --scale unit --labels fake,real
 
 exit codes:
   0  every model file is the one its card speaks of
   1  at least one is missing or altered
   2  there is no such model, or a card cannot be read
 """
+_FOREIGN = "export.commands.models_import"
+"""Named, not imported: the service never sees what it takes to convert a model."""
 _TASKS = {
     "face_detection": "finds faces",
     "face_landmarks": "follows eyes and mouth",
@@ -33,13 +38,25 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "models",
         help="list the models and their cards",
-        description="List the models, or show the card of one.",
+        description="List the models, show the card of one, or take in a foreign one.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", nargs="?", help="show this one's card")
-    parser.add_argument("--directory", type=Path, metavar="DIR", help="where the models are")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        metavar="DIR",
+        default=os.environ.get("FAKEWATCH_MODELS__DIRECTORY"),
+        help="where the models are (default: the service's by its environment, else those that "
+        "come along)",
+    )
+    parser.set_defaults(run=run, name=None)
+    parts = parser.add_subparsers(metavar="PART")
+    show = parts.add_parser("show", help="everything that is known of one")
+    show.add_argument("name", help="the model's")
+    # SUPPRESS: a default here would overwrite what stands before `show`.
+    show.add_argument("--directory", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    import_module(_FOREIGN).add_parser(parts)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,6 +1,8 @@
 """`fakewatch serve`: the service with its page."""
 
 import argparse
+import asyncio
+import json
 import os
 import signal
 import socket
@@ -16,9 +18,15 @@ from fastapi import FastAPI
 
 from pipeline.errors import SettingsError
 from stream_server.app import build_app
+from stream_server.auth.access import Access
+from stream_server.auth.opening import how_to_enter
+from stream_server.configuration import Configuration, read_at_start
+from stream_server.loading import load_models_for
 from stream_server.logs import configure_logs
+from stream_server.plugins import build
 from stream_server.settings import ServerSettings
-from stream_server.settings_file import load_settings
+from stream_server.settings_file import SettingsReader
+from stream_server.tls import is_tls
 from stream_server.wiring import Wiring
 
 _EPILOG = """\
@@ -26,12 +34,17 @@ examples:
   fakewatch serve                          http://127.0.0.1:8080, no configuration needed
   fakewatch serve --open                   and open it in the browser
   fakewatch serve --config fakewatch.toml  see config.example.toml for every setting
-  FAKEWATCH_AUTH__TOKEN_FILE=token.txt fakewatch serve --host 0.0.0.0
-                                           for other machines too; then a token is needed
+  fakewatch serve --classifier own         with a model that fakewatch export made
+  fakewatch serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+                                           for other machines too; without users and without a
+                                           token it makes one and says in which file
 
 exit codes:
   0  stopped by SIGTERM or Ctrl+C
   2  the settings or a model cannot be used, or the port is taken
+
+signals:
+  SIGHUP  read the settings anew; so does POST /api/config/reload, and so does a changed file
 """
 _STUCK_CLIENT_MS = 30_000
 """A client that acknowledges nothing for so long is cut off by the kernel."""
@@ -51,30 +64,60 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings, as TOML")
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (default: 8080)")
+    parser.add_argument(
+        "--classifier", metavar="NAME", help="model that judges (see fakewatch models)"
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    parser.add_argument("--check", action="store_true", help="check settings and models, then stop")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check settings and models, print what would be in force, then stop",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl+C."""
-    flags = {
-        name: getattr(args, name) for name in ("host", "port") if getattr(args, name) is not None
-    }
-    settings = load_settings(args.config, {"server": flags} if flags else None)
+    names = ("host", "port", "tls_cert", "tls_key")
+    flags = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    sections = {"server": flags} if flags else {}
+    if args.classifier:
+        sections["models"] = {"classifier": args.classifier}
+    configuration = read_at_start(SettingsReader(args.config, sections or None))
+    settings = configuration.settings
     configure_logs(settings.server.log_level)
-    listener = _listen(settings.server)
-    app = build_app(settings)
+    scheme = "https" if is_tls(settings.server) else "http"
     if args.check:
-        sys.stderr.write("The settings and the models are fine.\n")
-        return 0
-    url = _url(settings.server, listener)
+        return _check(configuration)
+    listener = _listen(settings.server)
+    app = build_app(settings, configuration=configuration)
+    url = _url(scheme, settings.server, listener)
     server = Server(_uvicorn_config(app, settings.server), app, url, open_page=args.open)
     # uvicorn raises the signal again once it has stopped: then it has been dealt with.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     server.run(sockets=[listener])
     return 0 if server.started else 1
+
+
+def _check(configuration: Configuration) -> int:
+    """Try all that a start needs, but neither the port nor the storage; show the settings.
+
+    Raises:
+        FakewatchError: it cannot be used.
+    """
+    settings = configuration.settings
+    load_models_for(settings.models, settings.calibration)
+    for sink in settings.sinks:
+        build(sink)
+    for setting in configuration.effective():
+        value = json.dumps(setting.value, ensure_ascii=False)
+        sys.stdout.write(f"{setting.path} = {value}  # {setting.origin}, {setting.reload}\n")
+    sys.stderr.write("The settings and the models are fine.\n")
+    return 0
 
 
 class Server(uvicorn.Server):
@@ -83,18 +126,26 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI, url: str, *, open_page: bool) -> None:
         super().__init__(config)
         self._wiring: Wiring = app.state.wiring
+        self._access: Access = app.state.access
         self._url = url
         self._open_page = open_page
+        self._reloads: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept, and say so."""
         await super().startup(sockets)
         if not self.started:
             return
-        sys.stderr.write(_banner(self._wiring, self._url))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        sys.stderr.write(_banner(self._wiring, self._access, self._url))
         sys.stderr.flush()
         if self._open_page and _has_screen():
             threading.Thread(target=webbrowser.open, args=(self._url,), daemon=True).start()
+
+    def _reload(self) -> None:
+        task = asyncio.create_task(self._wiring.reloader.try_reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live connections first: they would otherwise never finish by themselves."""
@@ -148,27 +199,28 @@ def _uvicorn_config(app: FastAPI, settings: ServerSettings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=max(1, round(settings.drain_s - _CLOSING_S)),
     )
 
 
-def _url(settings: ServerSettings, listener: socket.socket) -> str:
+def _url(scheme: str, settings: ServerSettings, listener: socket.socket) -> str:
     port = listener.getsockname()[1]
     host = settings.host if ":" not in settings.host else f"[{settings.host}]"
     if settings.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = socket.gethostname()
-    return f"http://{host}:{port}"
+    return f"{scheme}://{host}:{port}"
 
 
-def _banner(wiring: Wiring, url: str) -> str:
+def _banner(wiring: Wiring, access: Access, url: str) -> str:
     lines = [
         "",
         f"  fakewatch {version('fakewatch')} is running: open {url}",
         f"  model     {wiring.models.classifier.card.fingerprint} on {wiring.models.provider}",
         f"  storage   {wiring.settings.storage.path}",
+        f"  access    {how_to_enter(access, wiring.settings.storage.path)}",
     ]
-    if wiring.settings.auth.token is not None:
-        lines.append("  access    asks for the token that you set")
     if wiring.store.problem is not None:
         lines.append(f"  warning   {wiring.store.problem}")
     return "\n".join([*lines, "  stop      Ctrl+C", "", ""])

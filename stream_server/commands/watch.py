@@ -85,20 +85,35 @@ def run(args: argparse.Namespace) -> int:
         screen.take,
         settings.runner.as_runner_settings(models.provider),
     )
-    signal.signal(signal.SIGTERM, lambda *_: screen.over.set())
+    asked_to_stop = _signals_to_stop()
     runner.start()
     try:
         with Live(screen, console=console, refresh_per_second=8):
-            while not screen.over.wait(0.25):
+            while not asked_to_stop and not screen.over.wait(0.25):
                 pass
-    except KeyboardInterrupt:
-        pass
     finally:
         runner.stop()
     status = runner.status() if screen.status is None else screen.status
     if screen.rejected:
         console.print(f"fakewatch: {status.last_error_text}", style="red", markup=False)
     return EXIT_REJECTED if screen.rejected else EXIT_STOPPED
+
+
+def _signals_to_stop() -> list[int]:
+    """Fill with the first Ctrl+C or SIGTERM; the second one ends the process at once.
+
+    An exception raised in the middle of a wait may leave its lock held, and so may a handler that
+    takes the lock: appending to a list needs none.
+    """
+    seen: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        seen.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return seen
 
 
 class Screen:

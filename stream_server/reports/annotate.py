@@ -17,11 +17,15 @@ CLOCK = Fraction(1, 90_000)
 
 
 class AnnotatedClip:
-    """Writes drawn frames to an H.264 MP4; opened at the first frame, whose size it takes."""
+    """Writes drawn frames to an H.264 MP4; opened at the first frame, whose size it takes.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._container = av.open(str(path), "w")
+    A browser plays it and can begin anywhere in it. Larger pictures are shrunk to `max_side_px`.
+    """
+
+    def __init__(self, path: Path, max_side_px: int | None = None) -> None:
+        self._path, self._max_side_px = path, max_side_px
+        # The index comes first, so that a player need not have all of it to begin in the middle.
+        self._container = av.open(str(path), "w", options={"movflags": "+faststart"})
         self._stream: VideoStream | None = None
         self._last_pts = -1
 
@@ -42,7 +46,7 @@ class AnnotatedClip:
 
     def add(self, frame: Frame, analysis: Analysis) -> None:
         """Draw one frame and append it at its own time."""
-        canvas = draw_analysis(frame.image, analysis)
+        canvas = shrunk(draw_analysis(frame.image, analysis), self._max_side_px)
         rows, columns = (side - side % 2 for side in canvas.shape[:2])
         if self._stream is None:
             self._stream = self._container.add_stream("libx264", rate=30)
@@ -50,7 +54,7 @@ class AnnotatedClip:
             self._stream.pix_fmt = "yuv420p"
             self._stream.time_base = CLOCK
             self._stream.codec_context.time_base = CLOCK
-            self._stream.options = {"preset": "veryfast", "crf": "23"}
+            self._stream.options = {"preset": "veryfast", "crf": "23", "g": "30"}
         if (columns, rows) != (self._stream.width, self._stream.height):
             columns, rows = self._stream.width, self._stream.height
             canvas = np.asarray(cv2.resize(canvas, (columns, rows)), np.uint8)
@@ -58,6 +62,16 @@ class AnnotatedClip:
         picture.pts = self._last_pts = max(round(frame.time_s / CLOCK), self._last_pts + 1)
         picture.time_base = CLOCK
         self._container.mux(self._stream.encode(picture))
+
+
+def shrunk(image: Image, max_side_px: int | None) -> Image:
+    """The picture, its longer side at most `max_side_px`."""
+    rows, columns = image.shape[:2]
+    if max_side_px is None or max(rows, columns) <= max_side_px:
+        return image
+    scale = max_side_px / max(rows, columns)
+    size = (max(2, round(columns * scale)), max(2, round(rows * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def write_picture(path: Path, image: Image) -> None:

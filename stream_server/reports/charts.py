@@ -1,4 +1,4 @@
-"""The report's drawings as coordinates: a face's timeline, and how its reasons add up."""
+"""A face's timeline as coordinates: score, eyes, and where it was judged."""
 
 import itertools
 import math
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from pipeline.model_card import Thresholds
 from pipeline.series import Bucket, FaceRecord, Span
-from pipeline.types import Reason
 
 WIDTH, LEFT, RIGHT = 960.0, 58.0, 946.0
 SCORE_TOP, SCORE_BOTTOM = 16.0, 166.0
 EYES_TOP, EYES_BOTTOM = 196.0, 256.0
 STRIP_TOP, STRIP_BOTTOM = 276.0, 286.0
 AXIS_Y, HEIGHT = 304.0, 310.0
-BAR_WIDTH = 260.0
+_SEEK_STEPS = 60
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _MOST_TICKS = 10
 _GAP_STEPS = 2.6
@@ -30,6 +29,7 @@ class Area:
     width: float
     height: float
     title: str = ""
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +57,9 @@ class Timeline:
     raise_y: float
     clear_y: float
     times: tuple[Tick, ...]
+    seeks: tuple[Area, ...]
+    """The whole drawing in upright stripes, for links into the video."""
     summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One reason in the sum: a bar from where the sum stood to where it stands then."""
-
-    cue: str
-    text: str
-    llr: float
-    x: float
-    width: float
-    raises: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Waterfall:
-    """How the reasons add up to the log-odds; all rows share one scale."""
-
-    steps: tuple[Step, ...]
-    total: Step
-    zero_x: float
 
 
 def timeline(face: FaceRecord, duration_s: float, thresholds: Thresholds) -> Timeline:
@@ -101,24 +82,9 @@ def timeline(face: FaceRecord, duration_s: float, thresholds: Thresholds) -> Tim
         raise_y=_score_y(thresholds.raise_at),
         clear_y=_score_y(thresholds.clear_at),
         times=scale.ticks(),
+        seeks=scale.stripes(),
         summary=_summary(face),
     )
-
-
-def waterfall(reasons: Sequence[Reason]) -> Waterfall:
-    """Lay out the reasons as a running sum, in their own order."""
-    sums = [0.0, *itertools.accumulate(reason.llr for reason in reasons)]
-    reach = max(2.0, *(abs(value) for value in sums))
-
-    def step(cue: str, text: str, start: float, end: float) -> Step:
-        x, far = ((value + reach) / (2 * reach) * BAR_WIDTH for value in sorted((start, end)))
-        return Step(cue, text, end - start, round(x, 1), max(1.5, round(far - x, 1)), end >= start)
-
-    steps = tuple(
-        step(reason.cue, reason.text, start, end)
-        for reason, (start, end) in zip(reasons, itertools.pairwise(sums), strict=True)
-    )
-    return Waterfall(steps, step("sum", "", 0.0, sums[-1]), BAR_WIDTH / 2)
 
 
 def clock(time_s: float) -> str:
@@ -166,7 +132,23 @@ class _Scale:
     def area(self, span: Span, top: float, bottom: float, what: str) -> Area:
         x, end = self.x(span.start_s), self.x(span.end_s)
         title = f"{what} {clock(span.start_s)} to {clock(span.end_s)}"
-        return Area(x, top, max(1.5, round(end - x, 1)), bottom - top, title)
+        width = max(1.5, round(end - x, 1))
+        return Area(x, top, width, bottom - top, title, round(span.start_s, 1))
+
+    def stripes(self) -> tuple[Area, ...]:
+        width = round((RIGHT - LEFT) / _SEEK_STEPS, 2)
+        starts = (self._duration_s * index / _SEEK_STEPS for index in range(_SEEK_STEPS))
+        return tuple(
+            Area(
+                self.x(start_s),
+                SCORE_TOP,
+                width,
+                STRIP_BOTTOM - SCORE_TOP,
+                f"Watch from {clock(start_s)}",
+                round(start_s, 1),
+            )
+            for start_s in starts
+        )
 
     def ticks(self) -> tuple[Tick, ...]:
         wanted = (s for s in _STEPS_S if self._duration_s / s <= _MOST_TICKS)

@@ -13,10 +13,12 @@ from pipeline.analyzer import AnalyzerSettings
 from pipeline.load import Models
 from pipeline.media_file import MediaFile
 from pipeline.model_card import ModelCard
+from pipeline.reference import Enrolment
 from pipeline.report import FileReport
 from pipeline.series import Bucket, FileRecord, Recorder
 from pipeline.types import Analysis, Frame
 from stream_server.reports import file_analysis
+from stream_server.reports.provenance import Provenance, read_provenance
 from stream_server.reports.strongest import Picture, StrongestFrames
 
 _BLOCK = 1 << 20
@@ -60,6 +62,8 @@ class ReportDocument:
     truncated: bool
     """Clearly less came out of the file than it promised."""
     pictures: tuple[Picture, ...] = ()
+    provenance: Provenance | None = None
+    """What the file declares of itself; None where it was no local file."""
 
 
 def examine(
@@ -71,6 +75,7 @@ def examine(
     at: datetime,
     watchers: file_analysis.Watchers,
     pictures: StrongestFrames | None = None,
+    reference: Enrolment | None = None,
 ) -> ReportDocument:
     """Analyse an opened file and keep what its report shows.
 
@@ -86,13 +91,14 @@ def examine(
         watchers.frame(frame, analysis)
 
     both = file_analysis.Watchers(watchers.progress, watch)
-    report = file_analysis.analyze_media(name, media, models, settings, both)
+    report = file_analysis.analyze_media(name, media, models, settings, both, reference)
     return ReportDocument(
         report,
         recorder.record(),
         origin_of(path, models, settings, at),
         media.truncated,
         pictures.pictures() if pictures is not None else (),
+        read_provenance(path) if path else None,
     )
 
 
@@ -127,6 +133,7 @@ def to_json(document: ReportDocument) -> str:
         "observed": record,
         "curve_columns": ["start_s", "low", "high", "mean"],
         "origin": dataclasses.asdict(document.origin),
+        "provenance": dataclasses.asdict(document.provenance) if document.provenance else None,
     }
     return json.dumps(twin, ensure_ascii=False, default=_encode)
 

@@ -3,13 +3,18 @@
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipeline.analyzer import AnalyzerSettings, StreamAnalyzer
+from pipeline.comparison import SeenFile, full_recorder
 from pipeline.load import Models
 from pipeline.media_file import MediaFile
+from pipeline.preset_meter import verdict_by
+from pipeline.reference import Enrolment
 from pipeline.report import FileReport, Judge, ModelFacts, Timing
+from pipeline.series import FileRecord
 from pipeline.types import AlertId, Analysis, Frame, Reading, State, StreamId
+from stream_server.reports.reference_file import fitting
 
 STILL = AnalyzerSettings(window_s=1.0, window_min_samples=1)
 """A picture is one frame: its only score is all there will be."""
@@ -33,40 +38,61 @@ class Watchers:
 
 
 def analyze_media(
-    name: str, media: MediaFile, models: Models, settings: AnalyzerSettings, watchers: Watchers
+    name: str,
+    media: MediaFile,
+    models: Models,
+    settings: AnalyzerSettings,
+    watchers: Watchers,
+    reference: Enrolment | None = None,
 ) -> FileReport:
-    """Analyse an opened picture or video and judge it.
+    """Judge an opened picture or video; with `settings.preset` only the verdict is that rule's.
 
     Raises:
         MediaError: no frame of it could be decoded.
+        ReferenceRefused: the reference was enrolled at another picture size.
     """
     started_s = time.perf_counter()
-    still = media.kind == "image"
-    serial = itertools.count(1)
-    analyzer = StreamAnalyzer(
-        StreamId("file"),
-        models,
-        lambda: AlertId(f"file-{next(serial)}"),
-        STILL if still else settings,
-    )
-    judge = Judge(models.classifier.card, media.kind)
+    own = STILL if media.kind == "image" else replace(settings, preset=None)
+    analyzer = _analyzer(models, own, reference)
+    judge, whole = Judge(models.classifier.card, media.kind), full_recorder()
     analysed = 0
-    for frame in media.frames():
+    for frame in fitting(media.frames(), reference):
         analysis = analyzer(frame)
         judge.add(analysis)
+        if settings.preset:
+            whole.add(analysis)
         analysed += 1
         watchers.frame(frame, analysis)
         watchers.progress(Progress(frame.time_s, media.duration_s, _worst(analysis.readings)))
     faces = judge.faces()
+    verdict = judge.verdict(faces)
+    if settings.preset:
+        verdict = verdict_by(settings.preset, _seen(media, whole.record(), models))
     return FileReport(
         input=name,
         kind=media.kind,
         duration_s=media.duration_s,
-        verdict=judge.verdict(faces),
+        verdict=verdict,
         faces=faces,
         model=model_facts(models),
         timing=_timing(media, analysed, time.perf_counter() - started_s),
     )
+
+
+def _analyzer(
+    models: Models, settings: AnalyzerSettings, reference: Enrolment | None
+) -> StreamAnalyzer:
+    serial = itertools.count(1)
+    analyzer = StreamAnalyzer(
+        StreamId("file"), models, lambda: AlertId(f"file-{next(serial)}"), settings
+    )
+    analyzer.reference = reference
+    return analyzer
+
+
+def _seen(media: MediaFile, record: FileRecord, models: Models) -> SeenFile:
+    duration_s = 0.0 if media.kind == "image" else media.duration_s or record.observed_s
+    return SeenFile(duration_s, record.faces, frames=models.classifier.card.frames)
 
 
 def _timing(media: MediaFile, analysed: int, wall_s: float) -> Timing:

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from pipeline.report import FaceReport, FileReport
 from pipeline.types import BlinkStats, State
+from stream_server.reports.provenance import Provenance
 
 STYLES = {
     State.CLEAR: "green",
@@ -13,10 +14,11 @@ STYLES = {
     State.ALERT: "bold red",
     State.INSUFFICIENT: "dim",
 }
+_SILENT = ("absent", "unsupported", "not_installed")
 
 
-def print_report(report: FileReport, console: Console) -> None:
-    """The verdict, a line a face, the reasons of the most suspicious one, and the timing."""
+def print_report(report: FileReport, provenance: Provenance | None, console: Console) -> None:
+    """The verdict, a line a face, the worst one's reasons, and what the file declares."""
     verdict = report.verdict
     console.print(Text(report.input, style="bold"))
     head = Text(f"  {verdict.state.value.upper()}", style=STYLES[verdict.state])
@@ -26,6 +28,11 @@ def print_report(report: FileReport, console: Console) -> None:
         console.print(_faces(report))
     for reason in verdict.reasons:
         console.print(f"  {reason.llr:+6.2f}  {reason.text}", highlight=False)
+    if provenance is not None and provenance.status not in _SILENT:
+        signed = f" Signed by {provenance.signer}." if provenance.signer else ""
+        declared = " It declares that it was made by generative AI, in whole or in part."
+        generated = declared if provenance.declares_generated else ""
+        console.print(Text(f"  {provenance.text}{signed}{generated}"))
     model, timing = report.model, report.timing
     pace = f", {1 / timing.realtime_factor:.1f}x real time" if timing.realtime_factor else ""
     console.print(

@@ -1,6 +1,7 @@
 """Where alerts go: one file a type, and the seam that they share."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from pipeline.errors import SinkError
 from stream_server.live import LiveAlert
@@ -24,6 +25,15 @@ class Sink(Protocol):
 
     async def aclose(self) -> None:
         """Let go of what is held; called once."""
+        ...
+
+
+@runtime_checkable
+class GroupingSink(Protocol):
+    """A sink for people: what comes at once is told at once, in one message."""
+
+    async def send_group(self, events: Sequence[LiveAlert]) -> None:
+        """Hand several events over, or none of them; raises as `Sink.send` does."""
         ...
 
 

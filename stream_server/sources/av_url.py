@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -93,12 +93,13 @@ class AvSource:
         self._config, self._stream_id, self._epoch = config, stream_id, epoch
         self._url = parse_media_url(config.url.get_secret_value())
         self._closed = threading.Event()
+        self.tap: Callable[[VideoPacket], None] = lambda _: None
+        """Shown every packet; must neither wait nor raise."""
         self._decoder: Decoder | None = None
         self._last_counts = (0, 0, 0)
         self._bridge: SrtBridge | None = None
-        self._picker = Picker(config.analyse_fps)
+        self._picker, self._pace = Picker(config.analyse_fps), Pace()
         self._backlog: Backlog | None = None if self._url.scheme in _PACED else Backlog()
-        self._pace = Pace()
         sparse = config.expected_fps == "sparse"
         self._open_timeout_s = max(config.open_timeout_s, _SPARSE_WAIT_S * sparse)
         self._read_timeout_s = _READ_SHARE * max(config.read_timeout_s, _SPARSE_WAIT_S * sparse)
@@ -200,6 +201,7 @@ class AvSource:
             if untimed and packet.size:
                 packet.time_base = _MICROSECOND
                 packet.pts = packet.dts = round(now_s * 1e6)
+            self.tap(packet)
             yield packet
             asked_s = time.monotonic()
 

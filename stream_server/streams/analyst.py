@@ -43,6 +43,10 @@ class AnalystSettings:
     restarts: int = 5
     restart_window_s: float = 60.0
     """At most so many restarts of a failing analysis in that time."""
+    hung_after_s: float = 10.0
+    """A frame's analysis that takes longer hangs in a model."""
+    most_hung: int = 5
+    """So many hanging analyses are left behind; then the stream stays failed."""
     shed: ShedSettings = field(default_factory=ShedSettings)
 
 
@@ -70,6 +74,25 @@ class Analyst:
         self._failures: deque[float] = deque()
         self._busy_s = 0.0
         self._measured_s = 0.0
+        self._abandoned = False
+        self.busy_since_s: float | None = None
+        """When the analysis of the present frame began (monotonic), for whoever watches it."""
+
+    def abandon(self) -> None:
+        """Give up on an analysis that hangs, from another thread: close its alerts, hear no more.
+
+        Its frame counts as failed. Whoever calls this puts another analyst in its place.
+        """
+        self._abandoned = True
+        self._health.drops["failed"] += 1
+        text = f"A model did not answer for {self.settings.hung_after_s:g} s; see the log."
+        self._health.broke(SourceLost("model_hung", text))
+        self._log.error("analysis_hung")
+        self._finish()
+
+    @property
+    def _is_over(self) -> bool:
+        return self._abandoned or self._slot.closed
 
     def run(self, age_budget_s: float | None, tick: Callable[[float], None]) -> None:
         """Serve until the slot is closed; `tick` is called several times a second.
@@ -77,16 +100,17 @@ class Analyst:
         Live frames older than `age_budget_s` are dropped, and so are those of a frozen picture;
         without a budget (files) every frame is judged.
         """
-        while not self._slot.closed:
+        while not self._is_over:
             try:
                 self._serve(age_budget_s, tick)
             except Exception:  # noqa: BLE001 - top of a thread: a fault costs this stream only
                 self._log.exception("analysis_failed")
-                self._failed(tick)
+                if not self._abandoned:
+                    self._failed(tick)
         self._finish()
 
     def _serve(self, age_budget_s: float | None, tick: Callable[[float], None]) -> None:
-        while not self._slot.closed:
+        while not self._is_over:
             held = self._slot.take(_WAKE_S)
             now_s = time.monotonic()
             if held is not None and not self._is_dropped(*held, age_budget_s):
@@ -114,8 +138,14 @@ class Analyst:
         started_s = time.monotonic()
         if self._analyzer is None:
             self._analyzer = self._analyzer_for()
-        self._last = analysis = self._analyzer(frame, self._shedding.level)
-        self._last_s = now_s = time.monotonic()
+        self.busy_since_s = started_s
+        try:
+            analysis = self._analyzer(frame, self._shedding.level)
+        finally:
+            self.busy_since_s = None
+        if self._abandoned:
+            return
+        self._last, self._last_s = analysis, (now_s := time.monotonic())
         self._busy_s += now_s - started_s
         self._health.analysed(frame, analysis, now_s - received_s, now_s)
         self._tell(analysis, now_s - received_s)

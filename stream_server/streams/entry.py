@@ -8,11 +8,14 @@ from pipeline.interfaces import Source
 from pipeline.types import StreamId
 from stream_server.plugins import build
 from stream_server.specs import StreamSpec
+from stream_server.streams.challenger import Challenger
+from stream_server.streams.enroller import Enroller
 from stream_server.streams.preview import Preview
 from stream_server.streams.recording import Recorder
 from stream_server.streams.runner import StreamRunner
 from stream_server.streams.status import StreamStatus
 from stream_server.streams.stream_metrics import Sample
+from stream_server.streams.tuning import Tuning
 
 Kind = Literal["configured", "added", "webrtc"]
 
@@ -27,6 +30,8 @@ class StreamView:
     """configured: in the settings, cannot be changed here. webrtc: lives as long as its sender."""
     source: dict[str, Any]
     status: StreamStatus
+    preset: str | None = None
+    """The known system's rule that judges it in the place of fakewatch's own."""
 
 
 @dataclass(slots=True)
@@ -38,20 +43,25 @@ class StreamEntry:
     spec: StreamSpec | None
     recorder: Recorder
     runner: StreamRunner
-    preview: Preview
     label: str
+    preset: str | None
+    preview: Preview
+    enroller: Enroller
+    challenger: Challenger
+    tuning: Tuning
 
 
 def sample_of(entry: StreamEntry) -> Sample:
     """Read what metrics need."""
-    return Sample(entry.label, entry.runner.status(), entry.recorder.tally)
+    return Sample(entry.label, entry.recorder.dressed(entry.runner.status()), entry.recorder.tally)
 
 
 def view_of(entry: StreamEntry) -> StreamView:
     """Show it, with its credentials masked."""
     source = entry.spec.source.model_dump(mode="json") if entry.spec else {"type": "webrtc"}
+    status = entry.recorder.dressed(entry.runner.status())
     return StreamView(
-        entry.stream_id, entry.recorder.name, entry.kind, source, entry.runner.status()
+        entry.stream_id, entry.recorder.name, entry.kind, source, status, entry.preset
     )
 
 

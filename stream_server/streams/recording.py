@@ -1,12 +1,16 @@
 """What becomes of a stream's results: alerts are kept, numbers counted, listeners told."""
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipeline.types import AlertId, StreamId
 from stream_server.alerts import AlertBook
-from stream_server.live import EventHub, LiveAlert, LiveAnalysis, LiveEvent
+from stream_server.calibration.recordings import sample_of
+from stream_server.calibration.reference import DriftWatch, warning_of
+from stream_server.live import EventHub, LiveAlert, LiveAnalysis, LiveEvent, LiveStatus
 from stream_server.metrics import Metrics
+from stream_server.streams.status import StreamStatus
 from stream_server.streams.stream_metrics import Tally
 
 
@@ -21,7 +25,11 @@ class Recorder:
         hub: EventHub,
         alerts: AlertBook,
         metrics: Metrics,
+        drift: DriftWatch | None = None,
     ) -> None:
+        self.suspended_until: datetime | None = None
+        """Aware, UTC: until then alerts are kept, but not delivered."""
+        self._drift = drift
         self.name = name
         """Written into alerts; a change of the stream's name replaces it."""
         self.tally = Tally()
@@ -37,7 +45,25 @@ class Recorder:
             self.tally.observe(event.analysis)
             self._metrics.observe(event)
             self._record_alerts(event)
+            self._watch_drift(event)
+        if isinstance(event, LiveStatus):
+            event = replace(event, status=self.dressed(event.status))
         self._hub.publish(event)
+
+    @property
+    def is_suspended(self) -> bool:
+        """Alerts are not delivered at the moment."""
+        return self.suspended_until is not None and datetime.now(UTC) < self.suspended_until
+
+    def dressed(self, status: StreamStatus) -> StreamStatus:
+        """The runner's status with what is known of suspension and drift."""
+        drift = self._drift.drift if self._drift else None
+        return replace(
+            status,
+            suspended_until=self.suspended_until if self.is_suspended else None,
+            drift=drift.index if drift else None,
+            drift_text=warning_of(drift) if drift else None,
+        )
 
     def close_alerts(self, why: str) -> None:
         """Close what is still open of this stream: it is not watched any more."""
@@ -47,12 +73,26 @@ class Recorder:
     def _record_alerts(self, event: LiveAnalysis) -> None:
         for change in event.analysis.alerts:
             recorded: LiveAlert = self._alerts.apply(
-                self._stream_id, self.name, change, self._model, datetime.now(UTC)
+                self._stream_id,
+                self.name,
+                change,
+                self._model,
+                datetime.now(UTC),
+                suspended=self.is_suspended,
             )
-            delay_s = self.tally.count(recorded.alert)
+            # What is told late, after a suspension, was counted when it opened.
+            delay_s = self.tally.count(replace(recorded.alert, phase=change.phase))
             if delay_s is not None:
                 self._metrics.time_to_open.observe(delay_s)
             self._hub.publish(recorded)
+
+    def _watch_drift(self, event: LiveAnalysis) -> None:
+        if self._drift is None:
+            return
+        for reading in event.analysis.readings:
+            row = sample_of(reading)
+            if row is not None:
+                self._drift.add(row, event.analysis.time_s)
 
 
 def new_alert_id() -> AlertId:

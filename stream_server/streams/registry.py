@@ -1,26 +1,25 @@
 """The streams: which there are, their runners, and how many more fit."""
 
 import asyncio
-import functools
-import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from pipeline.analyzer import StreamAnalyzer
 from pipeline.interfaces import Source
 from pipeline.load import Models
 from pipeline.types import StreamId
 from stream_server.alerts import AlertBook
+from stream_server.evidence.keeper import EvidenceKeeper
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
 from stream_server.problems import Conflict, NoCapacity, NotFound
 from stream_server.settings import Settings
 from stream_server.specs import StreamSpec
-from stream_server.store import Store
-from stream_server.streams.entry import Kind, StreamEntry, StreamView, opener_of, sample_of, view_of
-from stream_server.streams.preview import Preview, Previewed
-from stream_server.streams.recording import Recorder, new_alert_id
+from stream_server.store import StorageError, Store
+from stream_server.streams.assembly import Assembly
+from stream_server.streams.enrolment_book import EnrolmentBook
+from stream_server.streams.entry import Kind, StreamEntry, StreamView, sample_of, view_of
 from stream_server.streams.runner import StreamRunner
 from stream_server.streams.spec_book import SpecBook
 from stream_server.streams.stream_metrics import MAX_LABELS, Sample, StreamCollector
@@ -45,21 +44,20 @@ class StreamRegistry:
         alerts: AlertBook,
         metrics: Metrics,
         store: Store,
+        evidence: EvidenceKeeper,
     ) -> None:
-        self._settings = settings
-        self._models = models
-        self._hub = hub
-        self._alerts = alerts
-        self._metrics = metrics
-        self._book = SpecBook(store)
+        self._book, self._enrolments = SpecBook(store), EnrolmentBook(store)
+        self._assembly = Assembly(
+            settings, models, hub, alerts, metrics, self._enrolments, evidence
+        )
         self._entries: dict[StreamId, StreamEntry] = {}
         self._collector = StreamCollector(self._samples, self.slots, alerts.open_alerts)
         metrics.collect_from(self._collector)
 
     async def start(self) -> None:
         """Start what is configured, then what was added before the restart."""
-        for spec in self._settings.streams:
-            self._launch(spec.id, spec.name, "configured", spec)
+        for spec in self._assembly.settings.streams:
+            self._launch("configured", spec)
         stored, faults = await asyncio.to_thread(self._book.read)
         for fault in faults:
             log.warning("stored_stream_unusable", reason=fault)
@@ -67,7 +65,17 @@ class StreamRegistry:
             if spec.id in self._entries or self.slots()["free"] == 0:
                 log.warning("stored_stream_left_out", stream=spec.id)
                 continue
-            self._launch(spec.id, spec.name, "added", spec)
+            self._launch("added", spec)
+        await asyncio.to_thread(self._restore_enrolments)
+
+    def _restore_enrolments(self) -> None:
+        try:
+            kept = self._enrolments.restore({spec.id for spec in self._assembly.settings.streams})
+        except StorageError as error:
+            log.warning("enrolments_unreadable", reason=str(error))
+            return
+        for stream_id in kept.keys() & self._entries.keys():
+            self._entries[stream_id].enroller.restore(kept[stream_id])
 
     async def stop(self) -> None:
         """Stop all streams side by side; their open alerts are closed."""
@@ -76,6 +84,10 @@ class StreamRegistry:
         with ThreadPoolExecutor(max(1, len(entries))) as threads:
             stops = (self._end(entry, "The service was stopped.", threads) for entry in entries)
             await asyncio.gather(*stops)
+
+    def runners(self) -> list[StreamRunner]:
+        """What runs, to be watched over."""
+        return [entry.runner for entry in self._entries.values()]
 
     def views(self) -> list[StreamView]:
         """List all streams, in the order they were added."""
@@ -87,20 +99,23 @@ class StreamRegistry:
         Raises:
             NotFound: there is none of that id.
         """
-        return view_of(self._entry(stream_id))
+        return view_of(self.entry(stream_id))
 
-    def preview(self, stream_id: StreamId) -> Preview:
-        """Find the newest picture of a stream.
+    def entry(self, stream_id: StreamId) -> StreamEntry:
+        """Find a stream with all that belongs to it.
 
         Raises:
             NotFound: there is none of that id.
         """
-        return self._entry(stream_id).preview
+        entry = self._entries.get(stream_id)
+        if entry is None:
+            raise NotFound(f"There is no stream {stream_id}.")
+        return entry
 
     def slots(self) -> dict[str, int]:
         """Count the places of configured and added streams: used and free."""
         used = sum(entry.spec is not None for entry in self._entries.values())
-        return {"used": used, "free": max(0, self._settings.server.max_streams - used)}
+        return {"used": used, "free": max(0, self._assembly.settings.server.max_streams - used)}
 
     async def add(self, spec: StreamSpec) -> StreamView:
         """Add a stream, for good, and start it.
@@ -113,9 +128,10 @@ class StreamRegistry:
         stream_id = StreamId(spec.id)
         self._refuse_twin(stream_id)
         if self.slots()["free"] == 0:
+            places = self._assembly.settings.server.max_streams
             raise NoCapacity(
-                f"All {self._settings.server.max_streams} places for streams are taken: remove one"
-                " or raise server.max_streams."
+                f"All {places} places for streams are taken: remove one or raise"
+                " server.max_streams."
             )
         entry = self._prepare(stream_id, spec.name, "added", spec)
         try:
@@ -128,7 +144,7 @@ class StreamRegistry:
         return view_of(entry)
 
     async def change(self, stream_id: StreamId, spec: StreamSpec) -> StreamView:
-        """Replace an added stream's spec; only a new source restarts it.
+        """Replace an added stream's spec; only a new source or rule restarts it.
 
         Raises:
             NotFound: there is none of that id.
@@ -137,14 +153,28 @@ class StreamRegistry:
         """
         entry = self._changeable(stream_id)
         await asyncio.to_thread(self._book.save, spec)
-        same_source = entry.spec is not None and entry.spec.source == spec.source
-        entry.spec, entry.recorder.name = spec, spec.name
-        if not same_source:
-            await self._end(entry, "The stream was changed.")
-            if self._entries.get(stream_id) is entry:
-                self._launch(stream_id, spec.name, "added", spec)
-        log.info("stream_changed", stream=stream_id, restarted=not same_source)
+        await self._become(entry, spec)
         return self.view(stream_id)
+
+    async def _become(self, entry: StreamEntry, spec: StreamSpec) -> bool:
+        """Go by another spec; says whether the stream had to be restarted."""
+        before = entry.spec or spec
+        moved = before.source != spec.source
+        anew = moved or before.preset != spec.preset
+        entry.spec, entry.recorder.name = spec, spec.name
+        if anew:
+            await self._end(entry, "The stream was changed.")
+            try:
+                if moved:
+                    await asyncio.to_thread(entry.enroller.forget)
+            finally:  # a disk that is full costs no stream
+                self._relaunch(entry, spec)
+        log.info("stream_changed", stream=spec.id, restarted=anew)
+        return anew
+
+    def _relaunch(self, entry: StreamEntry, spec: StreamSpec) -> None:
+        if self._entries.get(entry.stream_id) is entry:  # it may have been removed meanwhile
+            self._launch(entry.kind, spec)
 
     async def remove(self, stream_id: StreamId) -> None:
         """Stop an added stream and forget it.
@@ -156,18 +186,52 @@ class StreamRegistry:
         """
         entry = self._changeable(stream_id)
         await asyncio.to_thread(self._book.delete, stream_id)
-        self._entries.pop(stream_id, None)
-        await self._end(entry, "The stream was removed.")
-        log.info("stream_removed", stream=stream_id)
+        await self._drop(entry)
 
-    async def attach_webrtc(self, stream_id: StreamId, name: str, source: Source) -> None:
+    async def _drop(self, entry: StreamEntry) -> None:
+        self._entries.pop(entry.stream_id, None)
+        await self._end(entry, "The stream was removed.")
+        await asyncio.to_thread(entry.enroller.forget)
+        log.info("stream_removed", stream=entry.stream_id)
+
+    def adjust(self, settings: Settings) -> None:
+        """Let every stream go by the settings that need no restart, from its next frame on."""
+        self._assembly.settings = settings
+        for entry in self._entries.values():
+            entry.tuning.settings = self._assembly.analyzer_settings(entry.preset)
+
+    async def follow(self, specs: Collection[StreamSpec]) -> list[StreamId]:
+        """Make the configured streams those of `specs`; say which began anew or ended."""
+        wanted = {StreamId(spec.id): spec for spec in specs}
+        present = {e.stream_id: e for e in self._entries.values() if e.kind == "configured"}
+        for spec in (wanted[i] for i in wanted if i not in present):
+            self._launch("configured", spec)
+        both = [i for i in wanted if i in present and present[i].spec != wanted[i]]
+        renewed = await asyncio.gather(*(self._become(present[i], wanted[i]) for i in both))
+        await asyncio.gather(*(self._drop(present[i]) for i in present if i not in wanted))
+        anew = [i for i, restarted in zip(both, renewed, strict=True) if restarted]
+        return sorted(wanted.keys() ^ present.keys()) + anew
+
+    async def restart(self, apart_from: Collection[StreamId]) -> list[StreamId]:
+        """Restart what can connect again; a WebRTC sender goes on as it is."""
+        chosen = [(e, e.spec) for e in self._entries.values() if e.stream_id not in apart_from]
+        pairs = [(entry, spec) for entry, spec in chosen if spec is not None]
+        await asyncio.gather(*(self._end(e, "The settings were changed.") for e, _ in pairs))
+        for entry, spec in pairs:
+            self._relaunch(entry, spec)
+        await asyncio.to_thread(self._restore_enrolments)
+        return [entry.stream_id for entry, _ in pairs]
+
+    async def attach_webrtc(
+        self, stream_id: StreamId, name: str, source: Source, preset: str | None = None
+    ) -> None:
         """Analyse a WebRTC session's frames until `detach`; its own limits admitted it.
 
         Raises:
             Conflict: the id is taken.
         """
         self._refuse_twin(stream_id)
-        self._launch(stream_id, name, "webrtc", None, source)
+        self._prepare(stream_id, name, "webrtc", None, source, preset).runner.start()
 
     async def detach(self, stream_id: StreamId) -> None:
         """Stop the analysis of a WebRTC session; harmless when it is gone."""
@@ -175,12 +239,6 @@ class StreamRegistry:
         if entry is not None and entry.kind == "webrtc":
             del self._entries[stream_id]
             await self._end(entry, "The sender left.")
-
-    def _entry(self, stream_id: StreamId) -> StreamEntry:
-        entry = self._entries.get(stream_id)
-        if entry is None:
-            raise NotFound(f"There is no stream {stream_id}.")
-        return entry
 
     def spec(self, stream_id: StreamId) -> StreamSpec:
         """Give the spec of an added stream, with its credentials, to be changed.
@@ -194,7 +252,7 @@ class StreamRegistry:
         return spec
 
     def _changeable(self, stream_id: StreamId) -> StreamEntry:
-        entry = self._entry(stream_id)
+        entry = self.entry(stream_id)
         if entry.kind != "added":
             where = "the settings" if entry.kind == "configured" else "its sender"
             raise Conflict(f"The stream {stream_id} belongs to {where}: change it there.")
@@ -204,15 +262,8 @@ class StreamRegistry:
         if stream_id in self._entries:
             raise Conflict(f"There is a stream {stream_id} already.")
 
-    def _launch(
-        self,
-        stream_id: str,
-        name: str,
-        kind: Kind,
-        spec: StreamSpec | None,
-        source: Source | None = None,
-    ) -> None:
-        self._prepare(StreamId(stream_id), name, kind, spec, source).runner.start()
+    def _launch(self, kind: Kind, spec: StreamSpec) -> None:
+        self._prepare(StreamId(spec.id), spec.name, kind, spec).runner.start()
 
     def _prepare(
         self,
@@ -221,33 +272,13 @@ class StreamRegistry:
         kind: Kind,
         spec: StreamSpec | None,
         source: Source | None = None,
+        preset: str | None = None,
     ) -> StreamEntry:
         """Take a place in the table; nothing runs yet."""
-        model = self._models.classifier.card.fingerprint
-        recorder = Recorder(stream_id, name, model, self._hub, self._alerts, self._metrics)
-        preview = Preview()
-        runner = StreamRunner(
-            stream_id,
-            opener_of(stream_id, spec, source),
-            functools.partial(self._analyzer, stream_id, preview),
-            recorder.publish,
-            self._settings.runner.as_runner_settings(self._models.provider),
-            retry=spec is not None,
-        )
-        label = self._label(stream_id, kind)
-        entry = StreamEntry(stream_id, kind, spec, recorder, runner, preview, label)
+        label, preset = self._label(stream_id, kind), spec.preset if spec else preset
+        entry = self._assembly.make(stream_id, name, kind, spec, source, label, preset)
         self._entries[stream_id] = entry
         return entry
-
-    def _analyzer(self, stream_id: StreamId, preview: Preview) -> Previewed:
-        analyzer = StreamAnalyzer(
-            stream_id,
-            self._models,
-            new_alert_id,
-            self._settings.analyzer.as_analyzer_settings(),
-            time.perf_counter,
-        )
-        return Previewed(analyzer, preview)
 
     def _label(self, stream_id: StreamId, kind: Kind) -> str:
         if kind == "webrtc":

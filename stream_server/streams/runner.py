@@ -17,7 +17,7 @@ from stream_server.streams.health import StreamHealth
 from stream_server.streams.slot import FrameSlot
 from stream_server.streams.status import StreamStatus
 from stream_server.streams.supervisor import Supervisor
-from stream_server.streams.watchdog import StallSettings
+from stream_server.streams.watchdog import HangWatch, StallSettings
 
 _log = structlog.get_logger("fakewatch.runner")
 _COMPLAIN_EVERY_S = 10.0
@@ -74,23 +74,23 @@ class StreamRunner:
             settings.stall,
             self._changed,
         )
-        self._analyst = Analyst(
+        self._new_analyst: Callable[[], Analyst] = lambda: Analyst(
             stream_id, self._slot, self._health, analyzer_for, self._emit, settings.analyst
         )
-        self._told = threading.Lock()
-        self._told_at_s = 0.0
+        self._analyst = self._new_analyst()
+        self._hang = HangWatch(settings.analyst.hung_after_s)
+        self._left_behind: list[threading.Thread] = []
+        self._told, self._told_at_s = threading.Lock(), 0.0
         self._complained_s = -_COMPLAIN_EVERY_S
         self._losses = _LossLog(stream_id)
-        self._threads = (
-            threading.Thread(target=self._read, name=f"read-{stream_id}", daemon=True),
-            threading.Thread(target=self._analyse, name=f"analyse-{stream_id}", daemon=True),
-        )
+        self._reader = threading.Thread(target=self._read, name=f"read-{stream_id}", daemon=True)
+        self._analyser = self._analyser_thread()
 
     def start(self) -> None:
         """Start both threads; call it once."""
         self._tell()
-        for thread in self._threads:
-            thread.start()
+        self._reader.start()
+        self._analyser.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End the stream, close its alerts and wait for its threads, at most `timeout_s`.
@@ -102,7 +102,7 @@ class StreamRunner:
         self._health.ended()
         self._supervisor.stop()
         self._slot.close()
-        for thread in reversed(self._threads):
+        for thread in (self._analyser, self._reader):
             if thread.ident is not None:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
 
@@ -113,7 +113,28 @@ class StreamRunner:
     @property
     def is_running(self) -> bool:
         """Whether frames may still come."""
-        return any(thread.is_alive() for thread in self._threads)
+        return self._reader.is_alive() or self._analyser.is_alive()
+
+    def watch(self, now_s: float) -> None:
+        """Replace an analysis that hangs in a model. To be asked once a second, by one thread.
+
+        A thread cannot be killed: it is left behind, and what it says later is not heard.
+        """
+        self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+        settings = self._analyst.settings
+        hangs = self._live and self._hang.is_hung(self._analyst.busy_since_s, now_s)
+        if not hangs or self._slot.closed or len(self._left_behind) >= settings.most_hung:
+            return
+        self._left_behind.append(self._analyser)
+        hung, self._analyst = self._analyst, self._new_analyst()
+        hung.abandon()
+        self._changed()
+        self._analyser = self._analyser_thread()
+        self._analyser.start()
+
+    def _analyser_thread(self) -> threading.Thread:
+        name = f"analyse-{self.stream_id}"
+        return threading.Thread(target=self._analyse, args=(self._analyst,), name=name, daemon=True)
 
     def _read(self) -> None:
         if self._live:
@@ -121,9 +142,9 @@ class StreamRunner:
         else:
             self._supervisor.run_every_frame()
 
-    def _analyse(self) -> None:
-        budget_s = None if not self._live else self._analyst.settings.age_budget_s
-        self._analyst.run(budget_s, self._tick)
+    def _analyse(self, analyst: Analyst) -> None:
+        budget_s = None if not self._live else analyst.settings.age_budget_s
+        analyst.run(budget_s, self._tick)
         self._health.refresh(time.monotonic())
         self._tell()
 

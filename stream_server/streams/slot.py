@@ -11,7 +11,8 @@ class FrameSlot:
     """Holds at most one frame, so that live analysis can never fall behind.
 
     Every queue in front of an analysis becomes latency. Here a newer frame replaces the older
-    one, and the loss is counted in `drops["overwritten"]`.
+    one, and the loss is counted in `drops["overwritten"]`. Every frame that was offered is taken
+    or counted, so that a soak can explain each of them.
     """
 
     def __init__(self, drops: Counter[str] | None = None) -> None:
@@ -62,8 +63,10 @@ class FrameSlot:
             return held
 
     def clear(self) -> None:
-        """Forget the frame that waits, if any (its connection is gone)."""
+        """Forget the frame that waits, if any: its connection is gone. Count it too."""
         with self._changed:
+            if self._held is not None:
+                self.drops["disconnected"] += 1
             self._held = None
             self._changed.notify_all()
 

@@ -50,7 +50,7 @@ class StreamStatus:
     fps_decoded: float
     fps_analysed: float
     drops: dict[str, int]
-    """Frames that were not analysed, by reason: overwritten, stale, frozen, failed."""
+    """Frames not analysed, by reason: overwritten, stale, frozen, failed, disconnected."""
     frames_received: int
     """Frames the source delivered to the slot."""
     frames_decoded: int
@@ -77,3 +77,9 @@ class StreamStatus:
     """Load shedding from 0 (nothing) to 3 (most)."""
     retry_in_s: float | None
     """Seconds to the next try to connect, when one is planned."""
+    suspended_until: datetime | None = None
+    """Aware, UTC: until then alerts are kept, but not delivered."""
+    drift: float | None = None
+    """How far the stream is from the calibration; None without one, or before enough was seen."""
+    drift_text: str | None = None
+    """One sentence, where it no longer looks like the calibration."""

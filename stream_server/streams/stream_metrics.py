@@ -158,6 +158,11 @@ class StreamCollector(Collector):
         up = _gauge("stream_up", "1 while frames flow; of sessions: how many.", "stream")
         faces = _gauge("faces_tracked", "Faces that are followed now.", "stream")
         coverage = _gauge("window_coverage_ratio", "Least of the faces' score windows.", "stream")
+        text = "Distance from the calibration (PSI); 0.25 is a lot."
+        drift = _gauge("stream_drift", text, "stream")
+        for label, index in _drifts(samples).items():
+            drift.add_metric([label], index)
+        yield drift
         flowing, tracked = Counter[str](), Counter[str]()
         lowest: dict[str, float] = {}
         for label, status, tally in ((s.label, s.status, s.tally) for s in samples):
@@ -186,6 +191,15 @@ class StreamCollector(Collector):
         for severity in SEVERITIES:
             open_alerts.add_metric([severity], grades[severity])
         yield open_alerts
+
+
+def _drifts(samples: Iterable[Sample]) -> dict[str, float]:
+    """The largest of each label, of the streams that are held against a calibration."""
+    largest: dict[str, float] = {}
+    for sample in samples:
+        if sample.status.drift is not None:
+            largest[sample.label] = max(sample.status.drift, largest.get(sample.label, 0.0))
+    return largest
 
 
 def _gauge(name: str, text: str, label: str) -> GaugeMetricFamily:

@@ -1,4 +1,4 @@
-"""Watches a stream for two silent faults: no pictures any more, and always the same picture."""
+"""Watches a stream for silent faults: no pictures, always the same picture, a model that hangs."""
 
 from dataclasses import dataclass
 
@@ -58,6 +58,21 @@ class StallWatch:
             # The whole process slept (a closed laptop, SIGSTOP): the camera is not to blame.
             self._last_s = now_s
         return now_s - self._last_s > limit_s
+
+
+class HangWatch:
+    """Says when one call has lasted too long. Pure: the time comes in."""
+
+    def __init__(self, after_s: float = 10.0) -> None:
+        self._after_s = after_s
+        self._looked_s = self._awake_s = -np.inf
+
+    def is_hung(self, since_s: float | None, now_s: float) -> bool:
+        """Whether the call that began at `since_s` hangs. To be asked about once a second."""
+        if now_s - self._looked_s > 0.5 * self._after_s:
+            self._awake_s = now_s  # the whole process slept: the call did not have its time
+        self._looked_s = now_s
+        return since_s is not None and now_s - max(since_s, self._awake_s) > self._after_s
 
 
 _ROWS, _COLUMNS = 18, 32

@@ -1,5 +1,7 @@
 """The process that analyses one uploaded file, within limits; it dies alone, or with its parent."""
 
+import dataclasses
+import json
 import os
 import resource
 import sys
@@ -7,20 +9,24 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import MediaError, ModelError
+from pipeline.comparison import full_recorder
+from pipeline.errors import MediaError, ModelError, SettingsError
 from pipeline.load import Models
-from pipeline.media_file import FileLimits, open_media
-from pipeline.types import State
+from pipeline.media_file import FileLimits, MediaFile, open_media
+from pipeline.types import Analysis, Frame, State
 from stream_server.loading import load_models_for
+from stream_server.reports.compared import Comparison, compared
 from stream_server.reports.document import ReportDocument, examine, to_json
 from stream_server.reports.file_analysis import Progress, Watchers
 from stream_server.reports.page import render
 from stream_server.reports.strongest import StrongestFrames
+from stream_server.uploads.annotated import Annotated
 from stream_server.uploads.files import REPORTS
-from stream_server.uploads.job import DoneLine, FailedLine, Job, StepLine
+from stream_server.uploads.job import TEXT_CHARS, DoneLine, FailedLine, Job, StepLine
 
 _VIDEOS = """3gp asf av1 avi dv flv gif apng h264 hevc ivf m4v matroska mjpeg mov mp4 mpeg mpegts
 mpegtsraw mpegvideo mxf nsv nut obu ogg rm swf webm wtv yuv4mpegpipe"""
@@ -43,47 +49,76 @@ def main() -> int:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _limit(job)
     try:
-        document = _analyse(job, say)
+        found = _analyse(job, say)
     except MediaError as error:
         say(FailedLine(code=error.code, text=str(error)))
         return 0
-    except ModelError as error:
+    except (ModelError, SettingsError) as error:
         say(FailedLine(code="model", text=str(error)[:500]))
         return 0
     except MemoryError:
         say(FailedLine(code="memory_limit", text="The file needs more memory than is allowed."))
         return 0
-    _write(job.output / REPORTS["html"], render(document))
-    _write(job.output / REPORTS["json"], to_json(document))
-    verdict = document.report.verdict
-    say(DoneLine(verdict=verdict.state, fake_prob=verdict.fake_prob, text=verdict.text))
+    _write(job.output / REPORTS["html"], render(found.document))
+    _write(job.output / REPORTS["json"], to_json(found.document))
+    _write(job.output / REPORTS["compare"], json.dumps(dataclasses.asdict(found.comparison)))
+    verdict = found.document.report.verdict
+    text = verdict.text[:TEXT_CHARS]
+    done = DoneLine(verdict=verdict.state, fake_prob=verdict.fake_prob, text=text)
+    say(done.model_copy(update={"annotated": found.annotated}))
     return 0
 
 
-def _analyse(job: Job, say: Say) -> ReportDocument:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    document: ReportDocument
+    comparison: Comparison
+    annotated: bool
+
+
+def _analyse(job: Job, say: Say) -> _Found:
     step = _Steps(job, say)
     limits = FileLimits(formats=FORMATS)
     with open_media(job.input, analyse_fps=job.analyse_fps, limits=limits) as media:
         step.check(media.duration_s or 0.0)
         # Only now: what is no media is told so sooner.
         models = _models(job)
-        return examine(
-            job.name,
-            job.input,
-            media,
-            models,
-            job.analyzer.as_analyzer_settings(),
-            datetime.now(UTC),
-            Watchers(progress=step),
-            StrongestFrames() if job.pictures else None,
-        )
+        everything = full_recorder()
+        copy = Annotated(job.output, media.kind, job.max_annotated_bytes) if job.annotated else None
+
+        def watch(frame: Frame, analysis: Analysis) -> None:
+            everything.add(analysis)
+            if copy is not None:
+                copy.add(frame, analysis)
+
+        try:
+            document = _document(job, media, models, Watchers(step, watch))
+        finally:
+            kept = copy is not None and copy.close()
+        own_card = models.classifier.card
+        own = f"{job.preset}, as asked" if job.preset else "fakewatch"
+        answers = compared(document.report, everything.record(), own_card, job.about, own)
+        return _Found(document, answers, kept)
+
+
+def _document(job: Job, media: MediaFile, models: Models, watchers: Watchers) -> ReportDocument:
+    return examine(
+        job.name,
+        job.input,
+        media,
+        models,
+        job.analyzer.as_analyzer_settings(job.preset),
+        datetime.now(UTC),
+        watchers,
+        StrongestFrames(models.classifier) if job.pictures else None,
+    )
 
 
 def _models(job: Job) -> Models:
     # A GPU's driver maps far more than it uses; there the watch of the parent has to do.
     if job.models.device != "cpu":
         _limit_data(resource.RLIM_INFINITY)
-    models = load_models_for(job.models)
+    models = load_models_for(job.models, job.calibration)
     if models.provider == "cpu":
         _limit_data(2 * job.max_memory_bytes)
     return models
@@ -144,7 +179,8 @@ def _limit(job: Job) -> None:
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (job.max_cpu_s, job.max_cpu_s + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_REPORT_BYTES, _REPORT_BYTES))
+    largest = _REPORT_BYTES + (job.max_annotated_bytes if job.annotated else 0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     _limit_data(2 * job.max_memory_bytes)
     with suppress(OSError):
         # Where memory runs out after all, the system ends this process and no other.

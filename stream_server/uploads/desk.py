@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -14,6 +15,7 @@ from stream_server.problems import Conflict, NoCapacity, NotFound
 from stream_server.settings import Settings
 from stream_server.uploads.files import UploadFiles, disk_full
 from stream_server.uploads.intake import PART_BYTES, Intake, too_large
+from stream_server.uploads.printing import print_report
 from stream_server.uploads.queue import UploadQueue
 from stream_server.uploads.upload import (
     WAITING,
@@ -21,6 +23,7 @@ from stream_server.uploads.upload import (
     UploadId,
     UploadState,
     UploadView,
+    Wishes,
     checked_name,
     restored,
 )
@@ -31,13 +34,14 @@ MAX_REMEMBERED = 500
 _ABANDONED_S = 600.0
 _TIDY_EVERY_S = 30.0
 _MIB = 2**20
+_NO_WISHES = Wishes()
 
 
 class Uploads:
     """All uploaded files of this service; lives on the event loop."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._settings, self._limits = settings, settings.uploads
+        self._limits = settings.uploads
         self._files = UploadFiles(settings.storage.path, self._limits.min_free_mb * _MIB)
         self._intake = Intake(self._files, self._limits.max_bytes)
         self._uploads: dict[UploadId, Upload] = {}
@@ -49,6 +53,13 @@ class Uploads:
             metrics.uploads.labels(state.value).set_function(partial(self._count, state))
         for result in ("done", "failed", "cancelled"):
             self._finished.labels(result)
+
+    def adjust(self, settings: Settings) -> None:
+        """Go by other limits from now on; how many are analysed at once stays."""
+        self._limits = settings.uploads
+        self._queue.settings = settings
+        self._files.min_free_bytes = self._limits.min_free_mb * _MIB
+        self._intake.max_bytes = self._limits.max_bytes
 
     async def start(self) -> None:
         """Remove what a past run left unfinished, and begin to work."""
@@ -76,7 +87,7 @@ class Uploads:
             if upload.state in WAITING:
                 await self.cancel(upload.id)
 
-    def begin(self, name: str, size_bytes: int | None, *, pictures: bool = False) -> UploadView:
+    def begin(self, name: str, size_bytes: int | None, wishes: Wishes = _NO_WISHES) -> UploadView:
         """Accept a file that is to come.
 
         Raises:
@@ -94,7 +105,16 @@ class Uploads:
         still_to_come = sum((u.size_bytes or 0) - u.received_bytes for u in waiting if u.size_bytes)
         if not self._usable or not self._files.has_room_for(still_to_come + (size_bytes or 0)):
             raise disk_full()
-        upload = Upload(UploadId(secrets.token_hex(16)), name, size_bytes, pictures, _now())
+        upload = Upload(
+            UploadId(secrets.token_hex(16)),
+            name,
+            size_bytes,
+            wishes.pictures,
+            _now(),
+            wishes.annotated,
+            wishes.preset,
+            wishes.about,
+        )
         upload.touched_s = asyncio.get_running_loop().time()
         self._files.create(upload.id)
         self._uploads[upload.id] = upload
@@ -113,10 +133,10 @@ class Uploads:
         return upload.view()
 
     async def receive_whole(
-        self, name: str, size_bytes: int | None, chunks: AsyncIterator[bytes], *, pictures: bool
+        self, name: str, size_bytes: int | None, chunks: AsyncIterator[bytes], wishes: Wishes
     ) -> UploadView:
         """Take a file in at once and queue it; one that does not arrive whole is forgotten."""
-        upload_id = self.begin(name, size_bytes, pictures=pictures).id
+        upload_id = self.begin(name, size_bytes, wishes).id
         try:
             await self._intake.take(self._find(upload_id), 0, chunks, self._limits.max_bytes)
             return await self.finish(upload_id)
@@ -186,18 +206,38 @@ class Uploads:
         return [self.view(upload_id) for upload_id in reversed(self._uploads)]
 
     async def report(self, upload_id: UploadId, kind: str) -> bytes:
-        """Read the report, "html" or "json".
+        """Read the report, a key of `REPORTS`; as "pdf" it is printed when first asked for.
 
         Raises:
             NotFound: there is no such upload, or it has no report (yet).
+            CannotPrint: PDFs cannot be made here.
         """
-        upload = self._find(upload_id)
-        if upload.state is not UploadState.DONE:
-            raise NotFound(f"This file is {upload.state.value}; it has no report.")
+        upload = self._finished_one(upload_id)
         try:
+            if kind == "pdf":
+                async with upload.lock:
+                    await print_report(self._files.output(upload_id))
             return await asyncio.to_thread(self._files.report, upload_id, kind)
         except OSError:
             raise NotFound("The report is gone from the disk.") from None
+
+    def annotated(self, upload_id: UploadId) -> Path:
+        """Where the annotated copy is: .mp4 or .jpg.
+
+        Raises:
+            NotFound: there is none.
+        """
+        self._finished_one(upload_id)
+        found = self._files.annotated(upload_id)
+        if found is None:
+            raise NotFound("There is no annotated copy of this file; it has to be asked for.")
+        return found
+
+    def _finished_one(self, upload_id: UploadId) -> Upload:
+        upload = self._find(upload_id)
+        if upload.state is not UploadState.DONE:
+            raise NotFound(f"This file is {upload.state.value}; it has no report.")
+        return upload
 
     def _find(self, upload_id: UploadId) -> Upload:
         upload = self._uploads.get(upload_id)

@@ -10,7 +10,13 @@ from stream_server.uploads.upload import UploadId
 
 _INPUT, _FACTS = "input", "upload.json"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-REPORTS = {"json": "report.json", "html": "report.html"}
+REPORTS = {
+    "json": "report.json",
+    "html": "report.html",
+    "pdf": "report.pdf",
+    "compare": "compare.json",
+}
+ANNOTATED = {"video": "annotated.mp4", "image": "annotated.jpg"}
 
 
 class UploadFiles:
@@ -18,7 +24,7 @@ class UploadFiles:
 
     def __init__(self, storage: Path, min_free_bytes: int) -> None:
         self._root = storage / "uploads"
-        self._min_free_bytes = min_free_bytes
+        self.min_free_bytes = min_free_bytes
 
     def prepare(self) -> dict[UploadId, str]:
         """Make the folder and remove what a past run left unfinished; give the facts of the rest.
@@ -46,7 +52,7 @@ class UploadFiles:
     def has_room_for(self, count: int) -> bool:
         """Whether so many more bytes leave enough free."""
         probe = self._root if self._root.exists() else self._root.parent
-        return shutil.disk_usage(probe).free - count >= self._min_free_bytes
+        return shutil.disk_usage(probe).free - count >= self.min_free_bytes
 
     def write(self, upload_id: UploadId, offset: int, data: bytes) -> None:
         """Write a piece at its place.
@@ -94,12 +100,17 @@ class UploadFiles:
         return self._folder(upload_id)
 
     def report(self, upload_id: UploadId, kind: str) -> bytes:
-        """Read a report: "html" or "json".
+        """Read a report, a key of `REPORTS`.
 
         Raises:
             OSError: it is not there.
         """
         return (self._folder(upload_id) / REPORTS[kind]).read_bytes()
+
+    def annotated(self, upload_id: UploadId) -> Path | None:
+        """Where its annotated copy is, if it has one."""
+        paths = (self._folder(upload_id) / name for name in ANNOTATED.values())
+        return next((path for path in paths if path.is_file() and not path.is_symlink()), None)
 
     def _folder(self, upload_id: UploadId) -> Path:
         return self._root / upload_id

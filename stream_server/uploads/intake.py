@@ -19,7 +19,7 @@ class Intake:
     """Writes what comes in; what was written stays when a connection breaks."""
 
     def __init__(self, files: UploadFiles, max_bytes: int) -> None:
-        self._files, self._max_bytes = files, max_bytes
+        self._files, self.max_bytes = files, max_bytes
 
     async def take(
         self, upload: Upload, offset: int, chunks: AsyncIterator[bytes], most_bytes: int
@@ -54,7 +54,7 @@ class Intake:
             )
 
     def _room(self, upload: Upload) -> int:
-        whole = self._max_bytes if upload.size_bytes is None else upload.size_bytes
+        whole = self.max_bytes if upload.size_bytes is None else upload.size_bytes
         return whole - upload.received_bytes
 
     async def _take(self, upload: Upload, chunks: AsyncIterator[bytes], most_bytes: int) -> None:
@@ -74,7 +74,7 @@ class Intake:
 
     def _too_much(self, upload: Upload, seen: int) -> UploadError:
         if upload.size_bytes is None:
-            return too_large(self._max_bytes)
+            return too_large(self.max_bytes)
         if upload.received_bytes + seen > upload.size_bytes >= seen:
             return UploadError(
                 413, "more_than_declared", f"More than the declared {upload.size_bytes} bytes came."

@@ -5,8 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from pipeline.comparison import Circumstances
 from pipeline.types import State
+from stream_server.calibration.table import CalibrationTable
 from stream_server.settings import AnalyzerSection, ModelsSettings
+
+TEXT_CHARS = 1000
 
 
 class _Line(BaseModel):
@@ -18,11 +22,16 @@ class Job(_Line):
 
     input: Path
     output: Path
-    """The folder for report.html and report.json."""
+    """The folder for the reports and the annotated copy."""
     name: str
     pictures: bool
+    annotated: bool
+    preset: str | None = None
+    about: Circumstances = Circumstances()
+    max_annotated_bytes: int
     models: ModelsSettings
     analyzer: AnalyzerSection
+    calibration: CalibrationTable | None = None
     analyse_fps: float
     max_duration_s: float
     max_cpu_s: int
@@ -39,12 +48,13 @@ class StepLine(_Line):
 
 
 class DoneLine(_Line):
-    """Both reports are written."""
+    """All reports are written."""
 
     type: Literal["done"] = "done"
     verdict: State
     fake_prob: float | None
-    text: Annotated[str, Field(max_length=500)]
+    text: Annotated[str, Field(max_length=TEXT_CHARS)]
+    annotated: bool = False
 
 
 class FailedLine(_Line):

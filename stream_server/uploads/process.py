@@ -40,7 +40,7 @@ async def analyse(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
+        env=environment(),
         # Ctrl+C on a terminal is for the service, which then ends this in good order.
         start_new_session=True,
         limit=_LINE_BYTES,
@@ -139,7 +139,7 @@ def _failed(code: str) -> FailedLine:
     return FailedLine(code=code, text=_SENTENCES[code])
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Only what a Python program needs: no secret of the service goes along."""
     kept = {
         name: value

@@ -23,7 +23,7 @@ class UploadQueue:
     def __init__(
         self, settings: Settings, files: UploadFiles, end: Callable[[Upload, UploadState], None]
     ) -> None:
-        self._settings, self._files, self._end = settings, files, end
+        self.settings, self._files, self._end = settings, files, end
         self._waiting: list[Upload] = []
         self._more = asyncio.Event()
 
@@ -56,7 +56,7 @@ class UploadQueue:
             upload.done_s, upload.duration_s = step.done_s, step.duration_s
             upload.worst = step.worst
 
-        wall_s = self._settings.uploads.max_analysis_s
+        wall_s = self.settings.uploads.max_analysis_s
         upload.task = task = asyncio.create_task(analyse(self._job(upload), wall_s, note))
         try:
             await asyncio.wait({task})
@@ -72,14 +72,19 @@ class UploadQueue:
         await self._conclude(upload, _NOT_STARTED if error else task.result())
 
     def _job(self, upload: Upload) -> Job:
-        limits = self._settings.uploads
+        limits = self.settings.uploads
         return Job(
             input=self._files.input(upload.id),
             output=self._files.output(upload.id),
             name=upload.name,
             pictures=upload.pictures,
-            models=self._settings.models,
-            analyzer=self._settings.analyzer,
+            annotated=upload.annotated,
+            preset=upload.preset,
+            about=upload.about,
+            max_annotated_bytes=limits.max_annotated_mb * 2**20,
+            models=self.settings.models,
+            analyzer=self.settings.analyzer,
+            calibration=self.settings.calibration,
             analyse_fps=limits.analyse_fps,
             max_duration_s=limits.max_duration_s,
             max_cpu_s=limits.max_cpu_s,
@@ -98,7 +103,8 @@ class UploadQueue:
                 return
             upload.verdict, upload.text = line.verdict, line.text
             upload.worst, upload.fake_prob = line.verdict, line.fake_prob
-            if not self._settings.uploads.keep:
+            upload.annotated = line.annotated
+            if not self.settings.uploads.keep:
                 await asyncio.to_thread(self._files.drop_input, upload.id)
             self._end_unless_cancelled(upload, UploadState.DONE)
             with contextlib.suppress(OSError):  # then it is forgotten at the next start

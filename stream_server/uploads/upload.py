@@ -9,6 +9,7 @@ from typing import NewType
 
 from pydantic import TypeAdapter
 
+from pipeline.comparison import Circumstances
 from pipeline.errors import UploadError
 from pipeline.types import State
 
@@ -16,6 +17,8 @@ UploadId = NewType("UploadId", str)
 MAX_NAME = 200
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the direction of writing, and could make "exe.mp4" out of "4pm.exe"."""
+
+_UNKNOWN = Circumstances()
 
 
 class UploadState(StrEnum):
@@ -30,6 +33,18 @@ class UploadState(StrEnum):
 
 
 WAITING = frozenset({UploadState.RECEIVING, UploadState.QUEUED, UploadState.ANALYSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the sender wants: pictures show people, so they have to be asked for."""
+
+    pictures: bool = False
+    annotated: bool = False
+    preset: str | None = None
+    """Judge by this known system's rule in the place of fakewatch's own."""
+    about: Circumstances = _UNKNOWN
+    """What is known of the person, for a rule that asks; never shown, nor kept with the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,10 @@ class UploadView:
     error_text: str | None
     created_at: datetime
     finished_at: datetime | None
+    annotated: bool = False
+    """An annotated copy was asked for; once done: it is there, as long as the report."""
+    preset: str | None = None
+    """The known system's rule that judges it in the place of fakewatch's own."""
 
 
 @dataclass(slots=True)
@@ -71,6 +90,9 @@ class Upload:
     size_bytes: int | None
     pictures: bool
     created_at: datetime
+    annotated: bool = False
+    preset: str | None = None
+    about: Circumstances = _UNKNOWN
     touched_s: float = 0.0
     """Monotonic time of the newest byte."""
     state: UploadState = UploadState.RECEIVING

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from stream_server.sources.webrtc import TrackSource
 from stream_server.webrtc.ice_addresses import loopback_wanted
 from stream_server.webrtc.loss import VideoBuffer, latest_buffer
 from stream_server.webrtc.session_description import clean_offer, with_start_bitrate
+from stream_server.webrtc.turn import IceServer
 
 _CODECS = ("video/h264", "video/vp8")
 """In order of preference: H.264 costs us a little less (2.3 against 2.7 ms a picture of 1280x720,
@@ -47,15 +49,6 @@ logging.getLogger("aiortc.rtcrtpreceiver").setLevel(logging.ERROR)
 
 _MAX_BUFFERED_BYTES = 64 * 1024
 """Beyond this the page is behind, and the next result is worth more than this one."""
-
-
-@dataclass(frozen=True, slots=True)
-class IceServer:
-    """A STUN or TURN server that the operator configured."""
-
-    url: str
-    username: str | None = None
-    credential: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,8 @@ class WebRtcPeer:
         settings: PeerSettings,
         on_message: Callable[[object], None],
     ) -> None:
-        servers = [RTCIceServer(s.url, s.username, s.credential) for s in settings.ice_servers]
+        now_s = time.time()
+        servers = [RTCIceServer(s.url, *s.login("fakewatch", now_s)) for s in settings.ice_servers]
         self._connection = RTCPeerConnection(
             RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )

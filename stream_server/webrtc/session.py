@@ -35,6 +35,8 @@ class Offer:
     resume_token: str | None = None
     stream_id: StreamId | None = None
     """Chosen by a WHIP publisher; a page gets a fresh one."""
+    preset: str | None = None
+    """Judge by this known system's rule; an offer that resumes a session changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)

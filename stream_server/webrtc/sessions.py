@@ -29,7 +29,9 @@ _WATCH_EVERY_S = 0.5
 class Streams(Protocol):
     """What sessions need of the stream registry."""
 
-    async def attach_webrtc(self, stream_id: StreamId, name: str, source: TrackSource) -> None:
+    async def attach_webrtc(
+        self, stream_id: StreamId, name: str, source: TrackSource, preset: str | None
+    ) -> None:
         """Start the analysis of a source that is already connected."""
         ...
 
@@ -63,6 +65,10 @@ class WebRtcSessions:
         self._sessions: dict[StreamId, Session] = {}
         self._names: dict[str, tuple[StreamId, float]] = {}
 
+    def adjust(self, peer_settings: PeerSettings, settings: SessionSettings) -> None:
+        """Go by other settings; how a peer is spoken to holds for connections made from now on."""
+        self._peer_settings, self._settings = peer_settings, settings
+
     def __len__(self) -> int:
         return len(self._sessions)
 
@@ -80,7 +86,9 @@ class WebRtcSessions:
         try:
             sdp = await self._connect(session, offer.sdp)
             if fresh:
-                await self._streams.attach_webrtc(session.stream_id, session.name, session.source)
+                await self._streams.attach_webrtc(
+                    session.stream_id, session.name, session.source, offer.preset
+                )
                 session.task = asyncio.create_task(self._attend(session))
         except BaseException:
             if fresh:

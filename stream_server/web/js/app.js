@@ -1,19 +1,25 @@
 /** Wires the page together: what was clicked, what the service says, what is shown. */
 
 import { Book } from "./book.js";
+import "./elements/alerting.js";
 import "./elements/alerts.js";
 import "./elements/camera_form.js";
+import "./elements/challenge.js";
+import "./elements/deliveries.js";
+import "./elements/enrolment.js";
 import "./elements/faces.js";
 import "./elements/header.js";
 import "./elements/stage.js";
 import "./elements/start.js";
 import "./elements/stream_bar.js";
 import "./elements/streams.js";
-import "./elements/token_form.js";
+import "./elements/sign_in.js";
 import "./elements/toolbar.js";
+import "./elements/who.js";
 import { LiveSocket } from "./live.js";
 import { OwnVideo } from "./own_video.js";
 import { Preview } from "./preview.js";
+import { learn } from "./rights.js";
 import { askFor, get, remove } from "./service.js";
 import { setText } from "./dom.js";
 import { hasTrouble, withCountdown } from "./words.js";
@@ -41,6 +47,7 @@ async function start(what) {
     return;
   }
   try {
+    own.preset = $("fw-start").preset;
     await own.start(what);
   } catch (error) {
     notice(error.message);
@@ -93,9 +100,20 @@ async function refresh() {
   }
 }
 
+async function signIn() {
+  await $("fw-sign-in").ask();
+  const me = await learn();
+  $("fw-who").me = me;
+  return me;
+}
+
 async function load() {
-  askFor.signIn = () => $("fw-token-form").ask();
+  askFor.signIn = signIn;
   try {
+    let me = await learn();
+    if (!me.signed_in) me = await signIn();
+    $("fw-who").me = me;
+    $("fw-deliveries").begin();
     book.setInfo(await get("api/info"));
     book.setAlerts(await get("api/alerts"));
   } catch (error) {
@@ -115,7 +133,7 @@ function wire() {
   $("fw-toolbar").addEventListener("pick", ({ detail }) => own.pick(detail).catch((error) => notice(error.message)));
   $("fw-streams").addEventListener("add", () => start("camera"));
   $("fw-streams").addEventListener("remove", ({ detail }) => removeStream(detail));
-  $("fw-alerts").addEventListener("failed", ({ detail }) => notice(detail));
+  for (const list of [$("fw-alerts"), $("fw-alerting")]) list.addEventListener("failed", ({ detail }) => notice(detail));
   $("fw-alert-banner").onacknowledge = (alert) => $("fw-alerts").tell(alert, "acknowledge");
   $("fw-camera-form").addEventListener("added", ({ detail }) => {
     book.addStream({ ...detail, kind: "camera" });

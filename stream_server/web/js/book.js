@@ -10,7 +10,7 @@ export class Book extends EventTarget {
   constructor() {
     super();
     this.info = null;
-    this.streams = new Map(); // id -> {id, name, kind, status, history, error}
+    this.streams = new Map(); // id -> {id, name, kind, status, preset, history, error}
     this.alerts = new Map();
     this.alertsLoaded = false;
     this.streamsLoaded = false;
@@ -49,12 +49,12 @@ export class Book extends EventTarget {
     this.#tell("streams");
   }
 
-  addStream({ id, name, kind, status = null }) {
+  addStream({ id, name, kind, status = null, preset = null }) {
     const known = this.streams.get(id);
     if (known) {
-      Object.assign(known, { name: name ?? known.name, kind: kind ?? known.kind });
+      Object.assign(known, { name: name ?? known.name, kind: kind ?? known.kind, preset: preset ?? known.preset });
       known.status = status ?? known.status;
-    } else this.streams.set(id, { id, name, kind, status, history: new StreamHistory() });
+    } else this.streams.set(id, { id, name, kind, status, preset, history: new StreamHistory() });
   }
 
   removeStream(id) {

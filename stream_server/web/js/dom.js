@@ -15,6 +15,14 @@ export function h(tag, props = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** svg("path", {d: "M0 0h9"}) */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 /** An icon of icons.svg; hidden from screen readers, since a word always stands beside it. */
 export function icon(name, className = "icon") {
   const svg = document.createElementNS(SVG, "svg");

@@ -82,6 +82,7 @@ export class WebRtcLink extends EventTarget {
       sdp: peer.localDescription.sdp,
       name: this.name,
       token: this.#token ?? undefined,
+      preset: this.preset ?? undefined,
     });
     if (this.#ended || this.#peer !== peer) return;
     this.streamId = answer.stream_id;

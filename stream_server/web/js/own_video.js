@@ -8,6 +8,7 @@ const CHOICE_KEY = "fakewatch-camera";
 /** Emits "change" whenever there is another link or none, and "trouble" ({text, help, retryAtMs}). */
 export class OwnVideo extends EventTarget {
   link = null;
+  preset = null; // a known system's rule that judges in the place of fakewatch's own
   #unreachable = false; // help stays in sight until the video gets through
 
   constructor(book) {
@@ -23,6 +24,7 @@ export class OwnVideo extends EventTarget {
     const name = kind === "webcam" ? "Webcam" : "Shared window";
     const link = new WebRtcLink(stream, name, this.book.info?.webrtc ?? {});
     link.kind = kind;
+    link.preset = this.preset;
     this.link = link;
     stream.getVideoTracks()[0].addEventListener("ended", () => this.#ended(link));
     this.#tell();

@@ -19,11 +19,11 @@ export class Sender extends EventTarget {
   sending = new Map();
 
   /** `known`: what the service has; a file that it has half of goes on where it stopped. */
-  add(files, pictures, known) {
+  add(files, wishes, known) {
     for (const file of files) {
       const half = known.find((one) => one.state === "receiving" && one.name === file.name && one.size_bytes === file.size && !this.sending.has(one.id));
       this.#serial += 1;
-      const entry = { key: `local-${this.#serial}`, name: file.name, error: "", file, pictures, id: half?.id ?? null };
+      const entry = { key: `local-${this.#serial}`, name: file.name, error: "", file, wishes, id: half?.id ?? null };
       if (half) this.sending.set(half.id, new AbortController());
       this.local.push(entry);
       this.#waiting.push(entry);
@@ -53,7 +53,7 @@ export class Sender extends EventTarget {
 
   async #send(entry) {
     try {
-      const view = entry.id ? await get(`api/uploads/${entry.id}`) : await post("api/uploads", { name: entry.name, size: entry.file.size, pictures: entry.pictures });
+      const view = entry.id ? await get(`api/uploads/${entry.id}`) : await post("api/uploads", { name: entry.name, size: entry.file.size, ...entry.wishes });
       if (!entry.id) this.sending.set(view.id, new AbortController());
       entry.id = view.id;
       this.local = this.local.filter((one) => one !== entry);

@@ -52,8 +52,8 @@ async function reach(method, path, body, options) {
   }
 }
 
-/** Trade the token for a cookie that scripts cannot read. */
-export const signIn = (token) => call("POST", SESSION, { token });
+/** Trade {token} or {name, password} for a cookie that scripts cannot read. */
+export const signIn = (given) => call("POST", SESSION, given);
 
 export const get = async (path) => (await call("GET", path)).json();
 export const post = async (path, body) => (await call("POST", path, body ?? {})).json();

@@ -37,7 +37,15 @@ const QUALITY = {
 const CUES = {
   prior: "Before looking",
   classifier: "Texture and edges",
+  temporal: "Movement over time",
   blink: "Blinking",
+  jitter: "Trembling of the face",
+  loop: "Repetition",
+  still: "Standing still",
+  lids: "The two lids",
+  preset: "A known system's rule",
+  reference: "Against the enrolled stretch",
+  challenge: "Guided challenge",
 };
 
 const SESSION_ENDS = {
@@ -90,6 +98,12 @@ export function sessionEnd(code) {
 /** 0.234 -> "23 %"; null -> "–". */
 export function percent(share) {
   return Number.isFinite(share) ? `${Math.round(share * 100)} %` : "–";
+}
+
+/** No model is so sure that it could say none or all. */
+export function careful(prob) {
+  if (prob < 0.01) return "under 1 %";
+  return prob > 0.99 ? "over 99 %" : percent(prob);
 }
 
 /** "15–34 %", or "" while there is no band. */

@@ -1,8 +1,10 @@
 /** Alerts, newest first: what was seen, and what the person makes of it. */
 
 import { h, icon } from "../dom.js";
+import { shelf } from "../evidence_shelf.js";
 import { post } from "../service.js";
 import { VERIFY_ADVICE, clock, percent } from "../words.js";
+import { evidenceLine } from "./evidence.js";
 
 const SHOWN = 50;
 
@@ -10,16 +12,22 @@ const SHOWN = 50;
 export class Alerts extends HTMLElement {
   #book = null;
   #empty = h("p", { class: "empty" }, "Loading …");
+  #note = h("fw-evidence-note");
   #list = h("ol", { class: "rows alerts" });
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.append(h("div", { class: "section-head" }, h("h2", {}, "Alerts")), this.#empty, this.#list);
+    this.append(h("div", { class: "section-head" }, h("h2", {}, "Alerts")), this.#note, this.#empty, this.#list);
   }
 
   set book(book) {
     this.#book = book;
-    book.addEventListener("alerts", () => this.#update());
+    this.#note.book = book;
+    book.addEventListener("alerts", () => {
+      shelf.follow();
+      this.#update();
+    });
+    shelf.addEventListener("change", () => this.#update());
   }
 
   #update() {
@@ -45,10 +53,13 @@ export class Alerts extends HTMLElement {
         icon(open ? "octagon" : "circle"),
         h("span", { class: "row-name" }, `${alert.stream_name} · face ${alert.track_id}`),
         h("span", { class: "chip", "data-tone": open ? "bad" : "calm" }, open ? "Open" : "Closed"),
+        alert.escalated ? h("span", { class: "chip", "data-tone": "bad" }, "Escalated") : null,
+        alert.suspended ? h("span", { class: "chip", "data-tone": "calm" }, "Not delivered: suspended") : null,
         h("span", { class: "row-detail" }, `${when} · up to ${percent(alert.peak_prob)}`),
         strongest ? h("span", { class: "row-detail" }, strongest.text) : null,
       ),
       h("div", { class: "row-acts" }, this.#acts(alert)),
+      evidenceLine(alert, (act) => this.#change(act)),
     );
   }
 
@@ -67,6 +78,15 @@ export class Alerts extends HTMLElement {
       act("manipulated", "It was manipulation", alert.judged === true, "judge", { manipulated: true }),
       act("false-alarm", "False alarm", alert.judged === false, "judge", { manipulated: false }),
     ];
+  }
+
+  async #change(act) {
+    try {
+      await act();
+      await shelf.refresh();
+    } catch (error) {
+      this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));
+    }
   }
 
   /** Acknowledge or judge an alert. */

@@ -1,7 +1,7 @@
 /** The form for a camera's address; the password goes in a field of its own. */
 
 import { h, icon } from "../dom.js";
-import { post } from "../service.js";
+import { get, post } from "../service.js";
 
 const SCHEMES = /^(rtsps?|https?|rtmps?|srt):\/\/[^\s/]+/i;
 const WITH_PASSWORD = /^[a-z]+:\/\/[^\s@/]*:[^\s@]*@/i;
@@ -30,6 +30,8 @@ export class CameraForm extends HTMLElement {
   #dialog = null;
   #fault = h("p", { class: "form-fault", id: "camera-fault", role: "alert", hidden: true });
 
+  #rules = h("select", { name: "preset" }, h("option", { value: "" }, "fakewatch's own rule"));
+
   connectedCallback() {
     if (this.#dialog) return;
     const field = (label, props, hint) =>
@@ -45,6 +47,13 @@ export class CameraForm extends HTMLElement {
         { class: "field-pair" },
         field("User name", { name: "user", autocomplete: "off" }),
         field("Password", { name: "password", type: "password", autocomplete: "new-password" }, "Kept by the service, never shown again"),
+      ),
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "Judged by"),
+        this.#rules,
+        h("small", {}, "Another system's published rule, to compare with; it takes the place of fakewatch's own"),
       ),
       this.#fault,
       h(
@@ -63,6 +72,13 @@ export class CameraForm extends HTMLElement {
     this.#dialog.querySelector("form").reset();
     this.#dialog.showModal();
     this.#dialog.querySelector("input").focus();
+    this.#offerRules();
+  }
+
+  async #offerRules() {
+    if (this.#rules.options.length > 1) return;
+    const info = await get("api/info").catch(() => null);
+    this.#rules.append(...(info?.presets ?? []).map((name) => h("option", { value: name }, name)));
   }
 
   async #submit(event) {
@@ -81,7 +97,8 @@ export class CameraForm extends HTMLElement {
     const button = form.querySelector(".primary");
     button.disabled = true;
     try {
-      const stream = await post("api/streams", { name: title, source });
+      const preset = form.elements.preset.value || null;
+      const stream = await post("api/streams", { name: title, source, preset });
       this.#dialog.close();
       this.dispatchEvent(new CustomEvent("added", { detail: stream }));
     } catch (error) {

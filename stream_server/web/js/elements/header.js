@@ -23,6 +23,7 @@ export class Header extends HTMLElement {
       h("span", { class: "spacer" }),
       this.#model,
       this.#provider,
+      h("fw-who"),
       this.#theme,
     );
     this.#useTheme(localStorage.getItem(THEME_KEY) ?? "auto");

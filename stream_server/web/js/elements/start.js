@@ -10,6 +10,18 @@ const ACTIONS = [
 
 /** Emits "start" (detail: "webcam", "share" or "camera"). */
 export class StartCard extends HTMLElement {
+  #rules = h("select", { name: "preset" }, h("option", { value: "" }, "fakewatch's own rule"));
+
+  /** The rule that was chosen; null for fakewatch's own. */
+  get preset() {
+    return this.#rules.value || null;
+  }
+
+  set book(book) {
+    const offer = () => this.#rules.append(...(book.info.presets ?? []).map((name) => h("option", { value: name }, name)));
+    book.addEventListener("info", offer, { once: true });
+  }
+
   connectedCallback() {
     if (this.firstChild) return;
     const buttons = ACTIONS.map(([what, shape, title, hint]) =>
@@ -29,6 +41,7 @@ export class StartCard extends HTMLElement {
         "Watch a video call, a camera or yourself, and see at once where signs of manipulation show up.",
       ),
       h("div", { class: "actions" }, buttons),
+      h("label", { class: "rule" }, "Your webcam and windows are judged by ", this.#rules),
       h(
         "p",
         { class: "consent" },

@@ -1,7 +1,7 @@
 /** The list of streams: what each is doing, which one is shown, and how to be rid of it. */
 
 import { h, icon, setText } from "../dom.js";
-import { hasTrouble, streamState, withCountdown } from "../words.js";
+import { clock, hasTrouble, streamState, withCountdown } from "../words.js";
 
 const KIND_ICONS = { webcam: "camera", share: "window", publisher: "upload", camera: "cctv" };
 
@@ -51,7 +51,7 @@ export class Streams extends HTMLElement {
     setText(row.name, stream.name);
     setText(row.chip, text);
     row.chip.dataset.tone = tone;
-    setText(row.detail, detail(status));
+    setText(row.detail, [stream.preset ? `by the rule of ${stream.preset}` : "", detail(status)].filter(Boolean).join(" · "));
     const shown = this.#book.selected === stream.id;
     row.element.classList.toggle("shown", shown);
     row.view.setAttribute("aria-pressed", String(shown));
@@ -73,8 +73,13 @@ export class Streams extends HTMLElement {
 function detail(status) {
   if (!status) return "";
   if (hasTrouble(status)) return withCountdown(status.last_error_text, status.retry_in_s ?? 0);
+  const notes = [
+    status.suspended_until ? `alerts suspended until ${clock(status.suspended_until)}` : "",
+    status.drift_text ? "no longer looks like the calibration" : "",
+  ];
   const size = status.width ? `${status.width} × ${status.height} · ` : "";
-  return `${size}${status.fps_analysed.toFixed(0)} of ${status.fps_decoded.toFixed(0)} fps analysed`;
+  const pace = `${size}${status.fps_analysed.toFixed(0)} of ${status.fps_decoded.toFixed(0)} fps analysed`;
+  return [pace, ...notes].filter(Boolean).join(" · ");
 }
 
 customElements.define("fw-streams", Streams);

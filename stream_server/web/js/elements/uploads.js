@@ -1,13 +1,21 @@
 /** Files: a place to drop them, how far each is, its verdict and the way to its report. */
 
 import { h, icon, setIcon, setText } from "../dom.js";
+import { may } from "../rights.js";
 import { Sender } from "../sender.js";
 import { get, post, remove } from "../service.js";
-import { percent, stateOf } from "../words.js";
+import { careful, percent, stateOf } from "../words.js";
 
 const BUSY_EVERY_MS = 700;
 const IDLE_EVERY_MS = 8000;
 const WAITING = ["receiving", "queued", "analysing"];
+/** What deepvision's table asks of the person; the names are those of the API. */
+const PERSON = {
+  gender: ["Gender", { f: "female", m: "male" }],
+  age: ["Age", { "0-19": "under 20", "20-39": "20 to 39", "40-59": "40 to 59", "60+": "60 and over" }],
+  activity: ["Activity", { static: "silent", dynamic: "talking" }],
+  daytime: ["Time of day", { am: "morning", pm: "afternoon" }],
+};
 const TONES = { alert: "bad", suspect: "warn", clear: "good", insufficient: "calm" };
 
 export class Uploads extends HTMLElement {
@@ -17,6 +25,8 @@ export class Uploads extends HTMLElement {
   #timer = null;
   #input = h("input", { type: "file", multiple: true, hidden: true, accept: "video/*,image/*,.mkv,.ts,.avi,.flv", onchange: () => this.#pick() });
   #pictures = h("input", { type: "checkbox", id: "upload-pictures" });
+  #annotated = h("input", { type: "checkbox", id: "upload-annotated" });
+  #rules = h("select", { id: "upload-preset", name: "preset" }, h("option", { value: "" }, "fakewatch's own rule"));
   #list = h("ul", { class: "rows", "aria-label": "Files" });
   #said = h("p", { class: "said", role: "status" });
 
@@ -28,6 +38,8 @@ export class Uploads extends HTMLElement {
       { class: "drop" },
       h("p", {}, "Drop videos or pictures here, or ", choose),
       h("label", { class: "check", for: "upload-pictures" }, this.#pictures, "Show pictures of the most suspicious moments in the report"),
+      h("label", { class: "check", for: "upload-annotated" }, this.#annotated, "Keep an annotated copy to look at with the report"),
+      this.#choices(),
       h("p", { class: "row-detail" }, "A file is deleted once its report is ready, unless the service is set to keep files."),
     );
     zone.addEventListener("dragover", (event) => this.#drag(event, zone, true));
@@ -42,7 +54,26 @@ export class Uploads extends HTMLElement {
 
   /** Asks for nothing before the service has accepted this page. */
   set book(book) {
-    book.addEventListener("info", () => this.#refresh(), { once: true });
+    const began = () => {
+      this.#rules.append(...(book.info.presets ?? []).map((name) => h("option", { value: name }, name)));
+      this.#refresh();
+    };
+    book.addEventListener("info", began, { once: true });
+  }
+
+  #choices() {
+    const person = Object.entries(PERSON).map(([name, [title, choices]]) => {
+      const options = Object.entries(choices).map(([value, text]) => h("option", { value }, text));
+      return h("label", { class: "field" }, h("span", {}, title), h("select", { name }, h("option", { value: "" }, "not said"), ...options));
+    });
+    return h(
+      "details",
+      { class: "upload-choices" },
+      h("summary", {}, "Rule, and what you know of the person"),
+      h("label", { class: "field" }, h("span", {}, "Judged by"), this.#rules, h("small", {}, "Another system's published rule gives the verdict in the place of fakewatch's own; the report compares all of them either way.")),
+      h("fieldset", {}, h("legend", {}, "For the comparison: the person in the files that you send next"), h("div", { class: "field-row" }, ...person)),
+      h("p", { class: "row-detail" }, "Only the rule of deepvision asks for this: it expects other blinking of other people. The table that comes with fakewatch tells only silent people from talking ones; a table of your own may tell more. Nothing of it is kept."),
+    );
   }
 
   #drag(event, zone, over) {
@@ -56,11 +87,15 @@ export class Uploads extends HTMLElement {
   }
 
   #send(files) {
-    if (files.length) this.#sender.add(files, this.#pictures.checked, this.#views);
+    if (!files.length) return;
+    const wishes = { pictures: this.#pictures.checked, annotated: this.#annotated.checked };
+    for (const { name, value } of this.querySelectorAll(".upload-choices select")) if (value) wishes[name] = value;
+    this.#sender.add(files, wishes, this.#views);
   }
 
   async #refresh() {
     clearTimeout(this.#timer);
+    if (!may("viewer", true)) return;
     try {
       if (!document.hidden) this.#views = await get("api/uploads");
     } catch {
@@ -104,7 +139,8 @@ export class Uploads extends HTMLElement {
     const waiting = WAITING.includes(view.state);
     row.cancel.hidden = !waiting;
     row.away.hidden = waiting;
-    row.report.hidden = row.data.hidden = view.state !== "done";
+    row.show.hidden = row.report.hidden = row.data.hidden = view.state !== "done";
+    row.view = view;
     if (before && before !== view.state && !waiting) setText(this.#said, `${view.name}: ${text}. ${row.detail.textContent}`);
   }
 
@@ -116,7 +152,8 @@ export class Uploads extends HTMLElement {
       detail: h("p", { class: "row-detail" }),
       progress: h("progress", { max: 1, "aria-label": `Progress of ${name}` }),
       cancel: h("button", { class: "quiet", "data-act": "cancel", "aria-label": `Cancel ${name}`, onclick: () => this.#cancel(id) }, icon("stop"), "Cancel"),
-      report: h("a", { class: "quiet", "data-act": "report", href: `${report}.html`, target: "_blank", rel: "noopener", "aria-label": `Open the report on ${name} in a new tab` }, "Open report"),
+      show: h("button", { class: "quiet", "data-act": "show", "aria-label": `Show the report on ${name}`, onclick: () => document.querySelector("fw-report").show(this.#rows.get(id).view) }, "Show report"),
+      report: h("a", { class: "quiet", "data-act": "report", href: `${report}.html`, target: "_blank", rel: "noopener", "aria-label": `Open the report on ${name} in a new tab` }, "New tab"),
       data: h("a", { class: "quiet", href: `${report}.json`, download: `${name}.report.json`, "aria-label": `Save the data of the report on ${name}` }, "Data"),
       away: h("button", { class: "quiet danger", "data-act": "remove", "aria-label": `Remove ${name}`, onclick: () => this.#remove(id) }, icon("bin"), "Remove"),
     };
@@ -126,7 +163,7 @@ export class Uploads extends HTMLElement {
       h("div", { class: "upload-head" }, parts.icon, h("span", { class: "row-name" }, name), parts.chip),
       parts.progress,
       parts.detail,
-      h("div", { class: "upload-acts" }, parts.report, parts.data, parts.cancel, parts.away),
+      h("div", { class: "upload-acts" }, parts.show, parts.report, parts.data, parts.cancel, parts.away),
     );
     return parts;
   }
@@ -183,12 +220,6 @@ function detail(view, sending) {
   if (view.state === "analysing" && view.worst) return `So far: ${stateOf(view.worst).long.toLowerCase()}.`;
   if (view.state !== "done") return "";
   return Number.isFinite(view.fake_prob) ? `Probability of manipulation ${careful(view.fake_prob)}. ${view.text}` : view.text;
-}
-
-/** No model is so sure that it could say none or all. */
-function careful(prob) {
-  if (prob < 0.01) return "under 1 %";
-  return prob > 0.99 ? "over 99 %" : percent(prob);
 }
 
 customElements.define("fw-uploads", Uploads);

@@ -1,0 +1,1 @@
+"""Evidence bundles: what was seen around an alert, kept so that later changes can be noticed."""

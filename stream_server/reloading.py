@@ -1,0 +1,178 @@
+"""Changes the settings of the running service: read, checked as a whole, then put in force."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from pipeline.errors import FakewatchError, SettingsError
+from pipeline.types import StreamId
+from stream_server.configuration import Configuration
+from stream_server.delivery import Dispatcher
+from stream_server.logs import set_level
+from stream_server.metrics import Metrics
+from stream_server.outbox import Outbox
+from stream_server.plugins import build
+from stream_server.problems import Conflict
+from stream_server.redact import redact
+from stream_server.reload_class import Reload, changes, keep_until_restart
+from stream_server.settings import Settings, sink_name
+from stream_server.settings_file import Loaded
+from stream_server.streams.registry import StreamRegistry
+from stream_server.uploads.desk import Uploads
+from stream_server.webrtc.from_settings import peer_settings_of, session_settings_of
+from stream_server.webrtc.sessions import WebRtcSessions
+
+log = structlog.get_logger("fakewatch.reloading")
+
+_LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reload did."""
+
+    changed: dict[str, Reload]
+    """Path of each setting that is in force now, with its class."""
+    streams: list[StreamId]
+    """Streams that were started, restarted or ended."""
+    waiting: list[str]
+    """Paths of settings that need a restart of the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What goes by settings that may change."""
+
+    streams: StreamRegistry
+    outbox: Outbox
+    dispatcher: Dispatcher
+    webrtc: WebRtcSessions
+    uploads: Uploads
+
+    def adjust(self, settings: Settings) -> None:
+        """Put in force what costs nothing."""
+        set_level(settings.server.log_level)
+        self.streams.adjust(settings)
+        self.webrtc.adjust(peer_settings_of(settings.webrtc), session_settings_of(settings.webrtc))
+        self.uploads.adjust(settings)
+        self.dispatcher.adjust(settings.storage.deliveries_per_minute)
+        self.outbox.sinks = tuple(sink_name(sink) for sink in settings.sinks)
+
+
+class Reloader:
+    """One change at a time; a file that cannot be used changes nothing."""
+
+    def __init__(self, configuration: Configuration, parts: Parts, metrics: Metrics) -> None:
+        self._configuration, self._parts, self._metrics = configuration, parts, metrics
+        self._lock = asyncio.Lock()
+
+    async def reload(self) -> Outcome:
+        """Read everything anew and put it in force.
+
+        Raises:
+            SettingsError: it cannot be used, and nothing was changed.
+            Conflict: a new stream has the id of an added one, and nothing was changed.
+        """
+        reader = self._configuration.reader
+        if reader is None:
+            raise SettingsError("This service was not started from settings that can be read.")
+        async with self._lock:
+            try:
+                loaded = await asyncio.to_thread(reader.read)
+                outcome = await self._apply(loaded)
+            except FakewatchError as error:
+                self._refuse(str(error))
+                raise
+        self._metrics.config_reloads.labels("applied").inc()
+        log.info(
+            "settings_reloaded",
+            changed=sorted(outcome.changed),
+            streams=outcome.streams,
+            waiting=outcome.waiting,
+        )
+        return outcome
+
+    def _refuse(self, reason: str) -> None:
+        self._configuration.error = redact(reason)
+        self._metrics.config_reloads.labels("refused").inc()
+        log.error("settings_refused", reason=redact(reason))
+
+    async def _apply(self, loaded: Loaded) -> Outcome:
+        now = self._configuration
+        before = now.settings
+        after, waiting = keep_until_restart(before, loaded.settings)
+        changed = changes(before, after)
+        self._refuse_added(after)
+        sinks = _new_sinks(before, after)
+        ended = _ended_sinks(before, after)
+        # From here on nothing can be refused; the settings that cost nothing come first.
+        now.settings, now.origins, now.waiting = after, loaded.origins, waiting
+        now.error = None
+        if changed:
+            now.loaded_at = datetime.now(UTC)
+        self._parts.adjust(after)
+        await self._parts.dispatcher.replace(sinks, ended)
+        streams = await self._parts.streams.follow(after.streams)
+        if any(cost is Reload.STREAM and path != "streams" for path, cost in changed.items()):
+            streams += await self._parts.streams.restart(streams)
+        return Outcome(changed, streams, list(waiting))
+
+    def _refuse_added(self, after: Settings) -> None:
+        wanted = {spec.id for spec in after.streams}
+        for view in self._parts.streams.views():
+            if view.kind != "configured" and view.id in wanted:
+                raise Conflict(f"streams: {view.id} was added on the page; remove it there first.")
+
+    async def watch(self) -> None:
+        """Reload when the file has changed and is written to the end, until cancelled."""
+        reader = self._configuration.reader
+        if reader is None or reader.file is None:
+            return
+        known = seen = await asyncio.to_thread(_mark, reader.file)
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            before, seen = seen, await asyncio.to_thread(_mark, reader.file)
+            # Two looks alike: whoever writes it has finished.
+            if seen == before != known:
+                known = seen
+                await self.try_reload()
+
+    async def try_reload(self) -> None:
+        """Reload where nobody waits for an answer: a refusal is in the log and in /healthz."""
+        try:
+            await self.reload()
+        except FakewatchError:
+            return
+
+
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    """Tell one state of the file from another; None while it is not there."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+
+
+def _by_name(settings: Settings) -> Mapping[str, Any]:
+    return {sink_name(sink): sink for sink in settings.sinks}
+
+
+def _new_sinks(before: Settings, after: Settings) -> dict[str, Any]:
+    """Build what is new or was changed, before anything is put in force.
+
+    Raises:
+        SettingsError: one cannot be built.
+    """
+    old = _by_name(before)
+    return {name: build(sink) for name, sink in _by_name(after).items() if old.get(name) != sink}
+
+
+def _ended_sinks(before: Settings, after: Settings) -> list[str]:
+    new = _by_name(after)
+    return [name for name, sink in _by_name(before).items() if new.get(name) != sink]
