@@ -4,12 +4,14 @@ import argparse
 import subprocess
 import sys
 
-ALONE = ("overhead", "file_speed", "startup", "reconnect", "streams")
+ALONE = ("overhead", "file_speed", "startup", "reconnect", "streams", "long_file")
 """In this order: the short ones first."""
 WITH_DATA = {
     "blink": "TRACES",
     "landmarkers": "VIDEOS",
     "time_to_alert": "CLIPS",
+    "false_alarms": "--scores HELDOUT.npz --store STORE",
+    "evaluation": "MODEL STORE",
 }
 """These measure on recordings of people, which are not part of the repository."""
 

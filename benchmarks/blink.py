@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.record import record
 from pipeline.blink_events import BlinkSegmenter, SegmentSettings
+from pipeline.blink_svm import SvmSegmenter
 
 SOURCE_FPS = 30.0
 FPS = (30.0, 25.0, 15.0, 12.0, 10.0)
@@ -88,7 +89,17 @@ def sampled(ear: Times, fps: float, phase: int) -> tuple[Times, Times]:
 
 def adaptive(times: Times, ear: Times, settings: SegmentSettings = SHIPPED) -> list[Span]:
     """Our rule: `pipeline.blink_events`, fed sample by sample."""
-    segmenter = BlinkSegmenter(settings)
+    return _fed(BlinkSegmenter(settings), times, ear, settings)
+
+
+def by_svm(times: Times, ear: Times) -> list[Span]:
+    """The alternative: `pipeline.blink_svm`, fitted on the development recordings."""
+    return _fed(SvmSegmenter(SHIPPED), times, ear, SHIPPED)
+
+
+def _fed(
+    segmenter: BlinkSegmenter | SvmSegmenter, times: Times, ear: Times, settings: SegmentSettings
+) -> list[Span]:
     spans: list[Span] = []
     last_s: float | None = None
     for time_s, value in zip(times.tolist(), ear.tolist(), strict=True):
@@ -124,6 +135,7 @@ def min_and_half_std(times: Times, ear: Times) -> list[Span]:
 
 RULES: dict[str, Rule] = {
     "fakewatch": adaptive,
+    "fakewatch, SVM": by_svm,
     "fixed 0.23, 1 frame": fixed(0.23, 1),
     "fixed 0.25, 3 frames": fixed(0.25, 3),
     "fixed 0.20, 2 frames": fixed(0.20, 2),

@@ -41,7 +41,8 @@ class Camera:
     """The server process and its address; it can be killed and started again."""
 
     def __init__(self, ports: dict[str, int]) -> None:
-        self.url = f"rtsp://127.0.0.1:{ports['port']}/live"
+        self.port = ports["port"]
+        self.url = f"rtsp://127.0.0.1:{self.port}/live"
         self._ports = ports
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -60,13 +61,15 @@ class Camera:
 
 
 @contextmanager
-def rtsp_camera(seconds: float = 12.0, *, width: int = 640, height: int = 480) -> Iterator[Camera]:
-    """A camera that shows a drawn, blinking face at 30 frames a second, for ever.
+def rtsp_camera(
+    seconds: float = 12.0, *, width: int = 640, height: int = 480, fps: int = 30
+) -> Iterator[Camera]:
+    """A camera that shows a drawn, blinking face, by default at 30 frames a second, for ever.
 
     The clip is encoded once and only repeated, so that the camera hardly costs any processor.
     """
     with tempfile.TemporaryDirectory() as folder:
-        clip = talking_clip(Path(folder) / "loop.mp4", seconds, width=width, height=height)
+        clip = talking_clip(Path(folder) / "loop.mp4", seconds, width=width, height=height, fps=fps)
         ports = {"port": _free_port(socket.SOCK_STREAM), "rtp": _free_port(socket.SOCK_DGRAM)}
         target = f"rtp://127.0.0.1:{ports['rtp']}?pkt_size=1200"
         push = subprocess.Popen(  # noqa: S603 - our own arguments

@@ -117,6 +117,23 @@ def _file_speed(figures: Figures) -> list[Row]:
     ]
 
 
+def _long_file(figures: Figures) -> list[Row]:
+    found = (
+        f"{figures['wall_s']:.0f} s ({figures['share_of_duration']:.0%} of its duration), "
+        f"at most {figures['rss_mib_max']} MiB, cancelled within {figures['cancel_s']} s"
+    )
+    return [(f"`fakewatch analyze`, {figures['what']}", found)]
+
+
+def _soak(figures: Figures) -> list[Row]:
+    low, high = figures["rss_slope_95_interval"]
+    found = (
+        f"{figures['rss_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to {high:.1f}), "
+        f"threads {figures['threads']['min']} to {figures['threads']['max']}"
+    )
+    return [(f"Memory over a soak of {figures['hours']:.0f} h ({figures['what']})", found)]
+
+
 def _startup(figures: Figures) -> list[Row]:
     return [
         (
@@ -144,6 +161,17 @@ def _time_to_alert(figures: Figures) -> list[Row]:
     return [("First forged frame to the alert", found)]
 
 
+def _false_alarms(figures: Figures) -> list[Row]:
+    shipped = figures["shipped"]
+    found = (
+        f"{shipped['false_alarms']} on {figures['genuine_clips']} genuine clips of "
+        f"{60 * figures['genuine_hours']:.0f} min ({shipped['false_alarms_per_hour']}/h, "
+        f"below {shipped['upper_95_per_hour']}/h at 95 %); {shipped['alerted']} of "
+        f"{figures['manipulated_clips']} manipulated clips alerted"
+    )
+    return [(f"False alarms, {figures['what']}", found)]
+
+
 def _blink(figures: Figures) -> list[Row]:
     held = figures["held_out"]
     rows = []
@@ -158,9 +186,12 @@ SECTIONS: tuple[tuple[str, Callable[[Figures], list[Row]]], ...] = (
     ("streams", _streams),
     ("overhead", _overhead),
     ("file_speed", _file_speed),
+    ("long_file", _long_file),
     ("startup", _startup),
+    ("soak", _soak),
     ("reconnect", _reconnect),
     ("time_to_alert", _time_to_alert),
+    ("false_alarms", _false_alarms),
     ("blink", _blink),
 )
 
