@@ -13,7 +13,7 @@ CAM = StreamId("cam")
 OPENED, UPDATED, CLOSED = AlertPhase.OPENED, AlertPhase.UPDATED, AlertPhase.CLOSED
 
 
-def change(phase, alert_id="alert-1", *, prob=0.9, time_s=10.0):
+def change(phase, alert_id="alert-1", *, prob=0.9, time_s=10.0, escalated=False):
     return AlertChange(
         alert_id=AlertId(alert_id),
         phase=phase,
@@ -25,6 +25,7 @@ def change(phase, alert_id="alert-1", *, prob=0.9, time_s=10.0):
         threshold=0.8,
         reasons=(Reason("classifier", 2.2, "The texture looks manipulated."),),
         box=Box(1, 2, 3, 4),
+        escalated=escalated,
     )
 
 

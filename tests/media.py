@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
@@ -19,6 +20,7 @@ __all__ = [
     "crowd",
     "draw_face",
     "moving_person",
+    "obedient_person",
     "plain_wall",
     "scene",
     "write_clip",
@@ -158,3 +160,43 @@ def write_clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+OBEDIENT_LOOP_S = 10.5
+BLINKS_S = (6.0, 6.7, 7.4)
+
+
+def obedient_person(fps: float = 30.0, *, width: int = 640, height: int = 480) -> Iterator[Image]:
+    """A person who turns left and right, blinks thrice and puts a hand before the face.
+
+    The hand comes last: a face that is found again behind it has to be watched for two seconds
+    before its blinks are seen. Loops after `OBEDIENT_LOOP_S`; four seconds of it look ahead.
+    Left is the person's own.
+    """
+    for index in range(round(OBEDIENT_LOOP_S * fps)):
+        time_s = index / fps
+        yaw_deg = 34 * (_bump(time_s, 0.0, 2.4) - _bump(time_s, 2.4, 4.8))
+        face = DrawnFace(
+            width / 2, height / 2, height * 0.5, blink=blink_at(time_s, BLINKS_S), yaw_deg=yaw_deg
+        )
+        picture = scene([face], width, height)
+        if 9.2 <= time_s < 10.4:
+            _paint_hand(picture, face)
+        yield picture
+
+
+def _bump(time_s: float, start_s: float, end_s: float) -> float:
+    """Rise to 1 within a quarter of a second, and fall in the same way."""
+    return float(np.clip(min(time_s - start_s, end_s - time_s) / 0.25, 0, 1))
+
+
+def _paint_hand(picture: Image, face: DrawnFace) -> None:
+    """Cover the middle of the face, in place, by an open hand of its colour."""
+    unit, x, y = face.height_px / 100, face.x_px, face.y_px
+    for finger in range(-2, 3):
+        at = (round(x + 13 * finger * unit), round(y - 15 * unit))
+        axes = (round(6 * unit), round(33 * unit))
+        cv2.ellipse(picture, at, axes, 0, 0, 360, (140, 165, 205), -1)
+        cv2.ellipse(picture, at, axes, 0, 0, 360, (90, 110, 150), 2)
+    palm = (round(33 * unit), round(26 * unit))
+    cv2.ellipse(picture, (round(x), round(y + 25 * unit)), palm, 0, 0, 360, (140, 165, 205), -1)

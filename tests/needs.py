@@ -1,6 +1,7 @@
 """What tests ask of the machine: tools, ports, and patience with a deadline."""
 
 import functools
+import importlib.util
 import os
 import shutil
 import socket
@@ -31,9 +32,9 @@ _GST_RTSP_SERVER = (
 def need(tool: str) -> str:
     """Path of a program the test cannot do without.
 
-    Besides program names: "gst-rtsp-server" (GStreamer's RTSP server from Debian's Python) and
-    "netns" (the right to make a network namespace). A missing tool skips the test on a user's
-    machine and fails it under FAKEWATCH_TEST_REQUIRE_ALL=1.
+    Besides program names: "gst-rtsp-server" (GStreamer's RTSP server from Debian's Python),
+    "netns" and "mountns" (the right to make a namespace of networks or mounts). A missing tool
+    skips the test on a user's machine and fails it under FAKEWATCH_TEST_REQUIRE_ALL=1.
     """
     found = _find(tool)
     if found:
@@ -44,12 +45,24 @@ def need(tool: str) -> str:
     pytest.skip(reason)
 
 
+def need_package(name: str) -> None:
+    """Skip the test on a user's machine without this extra's package; fail it in CI."""
+    if importlib.util.find_spec(name) is not None:
+        return
+    if REQUIRE_ALL:
+        pytest.fail(f"needs the Python package {name}", pytrace=False)
+    pytest.skip(f"needs the Python package {name} (see the extras in pyproject.toml)")
+
+
 @functools.cache
 def _find(tool: str) -> str | None:
     if tool == "gst-rtsp-server":
         return SYSTEM_PYTHON if _succeeds(SYSTEM_PYTHON, "-c", _GST_RTSP_SERVER) else None
     if tool == "netns":
         works = _succeeds("unshare", "-n", "ip", "link", "set", "lo", "up")
+        return shutil.which("unshare") if works else None
+    if tool == "mountns":
+        works = _succeeds("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
         return shutil.which("unshare") if works else None
     return shutil.which(tool)
 

@@ -1,7 +1,7 @@
 """The whole service in this process, with a toy classifier: for peers and browsers."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Any
 
 import uvicorn
 
+from pipeline.load import Models
 from stream_server.app import build_app
+from stream_server.loading import load_models_for
 from stream_server.settings import (
     AnalyzerSection,
     ModelsSettings,
@@ -31,10 +33,13 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, **sections: Any) -> Iterator[Served]:
+def served(
+    folder: Path, spoil: Callable[[Models], Models] = lambda models: models, **sections: Any
+) -> Iterator[Served]:
     """Run the service until the block ends; `sections` are tables of its settings.
 
     Its classifier finds signs of manipulation in green faces (`tests.toy_models.tint_green`).
+    `spoil` may put a broken model in the place of a loaded one.
     """
     port = find_free_port()
     models = toy_directory(folder / "models", green_classifier(folder / "models"))
@@ -45,7 +50,8 @@ def served(folder: Path, **sections: Any) -> Iterator[Served]:
         "analyzer": AnalyzerSection(),
         **sections,
     }
-    app = build_app(Settings(**given))
+    settings = Settings(**given)
+    app = build_app(settings, spoil(load_models_for(settings.models)))
     config = uvicorn.Config(
         app, port=port, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=5
     )

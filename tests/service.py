@@ -35,7 +35,9 @@ class ServiceProcess:
         *,
         environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
+        within: Sequence[str] = (),
     ) -> None:
+        """`within`: a command that runs the rest of its line, in other surroundings."""
         directory.mkdir(parents=True, exist_ok=True)
         self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,7 +49,8 @@ class ServiceProcess:
             f'[storage]\npath = "{self.data}"\n{toml}',
             encoding="utf-8",
         )
-        command = [sys.executable, "-m", "stream_server.cli", "serve", "--config", str(config)]
+        command = [*within, sys.executable, "-m", "stream_server.cli", "serve"]
+        command += ["--config", str(config)]
         command += ["--port", str(self.port), *arguments]
         with self._outputs[0].open("ab") as out, self._outputs[1].open("ab") as err:
             self.process = subprocess.Popen(

@@ -32,16 +32,21 @@ def write_classifier(
     raise_at: float = 0.8,
     clear_at: float = 0.55,
     batch: int | str = "batch",
+    cells: int | None = None,
 ) -> ModelCard:
     """Write name.onnx and name.toml: logit = offset + sum of weights x mean of channel / 255.
 
     The channels are in the card's colour order. An offset of nan makes every answer nan;
-    weights of 0 make the offset the answer.
+    weights of 0 make the offset the answer. With `cells` there is an output `cam` of so many
+    cells a side, whose mean plus the offset is the logit.
     """
+    graph = _mean_graph(weights, offset, size_px, batch)
+    if cells:
+        _add_cam(graph, size_px // cells, [batch, cells, cells])
     return write_model(
         directory,
         name,
-        _mean_graph(weights, offset, size_px, batch),
+        graph,
         task="deepfake",
         adapter="logit",
         color=color,
@@ -50,6 +55,7 @@ def write_classifier(
         bias=bias,
         crop={"size_px": size_px, "margin": margin},
         thresholds={"raise_at": raise_at, "clear_at": clear_at},
+        reference={"logit_mean": -0.5, "logit_sd": 1.0, "distance": 0.1},
     )
 
 
@@ -73,6 +79,23 @@ def _mean_graph(
     )
 
 
+def _add_cam(graph: onnx.GraphProto, side_px: int, shape: Sequence[int | str]) -> None:
+    make = helper.make_node
+    square = [side_px, side_px]
+    axis = numpy_helper.from_array(np.array([3], np.int64), "last axis")
+    graph.initializer.append(axis)
+    graph.node.extend(
+        [
+            make("Transpose", ["float"], ["planes"], perm=[0, 3, 1, 2]),
+            make("AveragePool", ["planes"], ["pooled"], kernel_shape=square, strides=square),
+            make("Transpose", ["pooled"], ["cells"], perm=[0, 2, 3, 1]),
+            make("MatMul", ["cells", "weights"], ["weighed"]),
+            make("Squeeze", ["weighed", "last axis"], ["cam"]),
+        ]
+    )
+    graph.output.append(helper.make_tensor_value_info("cam", TensorProto.FLOAT, shape))
+
+
 def constant_classifier(directory: Path, logit: float, name: str = "toy") -> ModelCard:
     """Write a classifier that says the same of every crop."""
     return write_classifier(directory, name, weights=(0.0, 0.0, 0.0), offset=logit)
@@ -81,9 +104,9 @@ def constant_classifier(directory: Path, logit: float, name: str = "toy") -> Mod
 def green_classifier(directory: Path, name: str = "toy-green") -> ModelCard:
     """Write a classifier that calls green crops fake: grey -3, pure green about +9.
 
-    A test turns a drawn face "fake" by `tint_green`.
+    A test turns a drawn face "fake" by `tint_green`. Its heat-map shows where the green is.
     """
-    return write_classifier(directory, name, weights=(-24.0, 48.0, -24.0), offset=-3.0)
+    return write_classifier(directory, name, weights=(-24.0, 48.0, -24.0), offset=-3.0, cells=8)
 
 
 def tint_green(image: Image) -> Image:

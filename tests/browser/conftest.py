@@ -101,7 +101,7 @@ async def open_page(chromium, service):
 
 def _listen(said, complaints):
     if said.type in ("error", "warning"):
-        complaints.append(f"{said.type}: {said.text}")
+        complaints.append(f"{said.type}: {said.text} ({said.location.get('url')})")
 
 
 @pytest.fixture

@@ -52,6 +52,23 @@ async def test_a_camera_that_does_not_answer_is_explained_and_can_be_removed(ope
     await page.locator("fw-start .actions").wait_for()
 
 
+async def test_a_camera_can_be_judged_by_a_known_systems_rule_and_its_row_says_so(open_page, shoot):
+    page = await open_page()
+    await open_form(page)
+    await page.locator("fw-camera-form select[name=preset] option[value=frame-mean]").wait_for(
+        state="attached"
+    )
+    await page.fill("input[name=url]", f"rtsp://127.0.0.1:{find_free_port()}/side")
+    await page.fill("input[name=name]", "Side door")
+    await page.select_option("fw-camera-form select[name=preset]", "frame-mean")
+    await shoot(page, "camera-form-rule")
+    await page.click("fw-camera-form .primary")
+    row = page.locator("[data-stream=side-door]")
+    await row.get_by_text("by the rule of frame-mean").wait_for()
+    await row.locator("button.danger").click()
+    await row.wait_for(state="detached")
+
+
 async def test_what_the_service_refuses_is_said_in_the_form(open_page):
     page = await open_page()
     await open_form(page)

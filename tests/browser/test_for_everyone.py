@@ -112,7 +112,7 @@ async def test_movement_stops_for_whoever_asked_for_less(open_page):
 async def test_a_service_with_a_token_asks_for_it_once(open_page, tmp_path):
     with served(tmp_path, auth=AuthSettings(token=SecretStr(TOKEN))) as guarded:
         page = await open_page(guarded.address)
-        field = page.locator("fw-token-form input")
+        field = page.locator("fw-sign-in input[name=secret]")
         await field.fill("wrong")
         await page.keyboard.press("Enter")
         await page.get_by_text("The access token is wrong.").wait_for()
@@ -121,7 +121,7 @@ async def test_a_service_with_a_token_asks_for_it_once(open_page, tmp_path):
         await page.locator("fw-header .badge").first.wait_for()
         await page.reload()
         await page.locator("fw-header .badge").first.wait_for()
-        assert await page.locator("fw-token-form dialog[open]").count() == 0
+        assert await page.locator("fw-sign-in dialog[open]").count() == 0
         assert TOKEN not in await page.evaluate("JSON.stringify([localStorage, sessionStorage])")
         assert all("401" in complaint for complaint in page.expected)
         page.expected.clear()

@@ -11,6 +11,8 @@ from stream_server.settings_file import load_settings
 from tests.house.repository import ROOT, text
 
 EXAMPLE = ROOT / "config.example.toml"
+TABLES = ("sinks", "streams", "calibration")
+"""Absent by default."""
 NAMED_WITHOUT_DEFAULT = re.compile(r"^#(\w+) = ", re.MULTILINE)
 
 
@@ -21,7 +23,7 @@ def leaves(model: BaseModel, path: str = "") -> dict[str, object]:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             found |= leaves(value, f"{path}{name}.")
-        elif name not in ("sinks", "streams"):
+        elif name not in TABLES:
             found[path + name] = value
     return found
 
@@ -31,7 +33,7 @@ def written(table: dict[str, object], path: str = "") -> dict[str, object]:
     for name, value in table.items():
         if isinstance(value, dict):
             found |= written(value, f"{path}{name}.")
-        elif name not in ("sinks", "streams"):
+        elif name not in TABLES:
             found[path + name] = value
     return found
 
@@ -43,7 +45,13 @@ def test_the_example_equals_the_defaults():
 def test_every_setting_is_written_with_its_default():
     defaults = leaves(Settings())
     in_file = written(tomllib.loads(text(EXAMPLE)))
-    without_default = {"auth.token", "models.directory", "storage.path"}
+    without_default = {
+        "auth.token",
+        "models.directory",
+        "server.tls_cert",
+        "server.tls_key",
+        "storage.path",
+    }
     assert set(in_file) == set(defaults) - without_default
     for name, value in in_file.items():
         default = defaults[name]
@@ -52,18 +60,20 @@ def test_every_setting_is_written_with_its_default():
 
 def test_what_has_no_default_is_named_too():
     names = NAMED_WITHOUT_DEFAULT.findall(text(EXAMPLE))
-    assert sorted(names) == ["directory", "path", "token"]
+    assert sorted(names) == ["directory", "path", "tls_cert", "tls_key", "token"]
 
 
 @pytest.mark.parametrize("kind", ["sinks", "streams"])
 def test_the_commented_examples_of_tables_can_be_used(kind, tmp_path, monkeypatch):
     """Uncommented, the examples of sinks and streams load."""
-    monkeypatch.setenv("DESK_SECRET", "a secret of the desk")
+    for name in ("DESK_SECRET", "DESK_SECRET_OLD", "MQTT_PASSWORD"):
+        monkeypatch.setenv(name, "a secret of the desk")
+    monkeypatch.setenv("DESK_MAIL", "mailto://desk:secret@mail.example")
     monkeypatch.setenv("LOBBY_PASSWORD", "p@ss/w?rd#1%")
     copy = tmp_path / "example.toml"
     copy.write_text("\n\n".join(uncommented(block, kind) for block in text(EXAMPLE).split("\n\n")))
     settings = load_settings(copy)
-    assert len(getattr(settings, kind)) == {"sinks": 3, "streams": 1}[kind]
+    assert len(getattr(settings, kind)) == {"sinks": 6, "streams": 1}[kind]
 
 
 def uncommented(block: str, kind: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from tests.house.repository import ROOT, files, short, text, tree
 
 PARTS_OF_A_DECLARED_PACKAGE = {
+    "PIL": "pillow-heif",
     "aioice": "aiortc",
     "anyio": "fastapi",
     "cryptography": "aiortc",
@@ -37,7 +38,9 @@ def test_the_import_contracts_hold():
 def test_only_the_rooms_that_may_know_a_heavy_package_import_it():
     """Also inside functions, which import contracts with optional packages cannot see."""
     homes = {
-        "torch": ("export/",),
+        "torch": ("export/", "tests/foreign_models.py"),
+        "keras": ("export/importing/", "tests/foreign_models.py"),
+        "tensorflow": ("export/importing/",),
         "ray": ("stream_server/cluster.py",),
         "dlib": ("pipeline/detectors/dlib_hog.py", "pipeline/landmarkers/dlib68.py"),
         "aiortc": (
@@ -101,11 +104,13 @@ def test_what_is_imported_is_declared_and_not_there_by_chance():
     """A package that only comes along with another one may stay away tomorrow."""
     project = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]
     extras = project["optional-dependencies"]
+    training = [*extras["train"], *extras["import"], *extras["savedmodel"]]
+    shared = [*project["dependencies"], *extras["cpu"]]
     declared = {
-        "pipeline": [*project["dependencies"], *extras["cpu"]],
-        "stream_server": [*project["dependencies"], *extras["cpu"], *extras["cluster"]],
-        "export": [*project["dependencies"], *extras["cpu"], *extras["train"]],
-        "tests": [*project["dependencies"], *extras["cpu"], *extras["train"], *extras["dev"]],
+        "pipeline": [*shared, *extras["files"]],
+        "stream_server": [*shared, *extras["files"], *extras["sinks"], *extras["cluster"]],
+        "export": [*shared, *training],
+        "tests": [*shared, *extras["files"], *extras["sinks"], *training, *extras["dev"]],
     }
     own = {*declared, "benchmarks", "onnx_models", *sys.stdlib_module_names}
     own |= PARTS_OF_A_DECLARED_PACKAGE.keys()

@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 from tests.media import blinking_person, draw_face, plain_wall, write_clip
+from tests.needs import need_package
 from tests.toy_models import green_environment, tint_green
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -50,6 +51,17 @@ def analyze(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def document(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def test_a_preset_judges_in_the_place_of_the_own_rule_and_says_so(
+    analyze: Run, media: Path
+) -> None:
+    ruled = document(analyze(media / "turns.mp4", "--preset", "frame-mean", "--format", "json"))
+    (reason,) = ruled["verdict"]["reasons"]
+    assert reason["cue"] == "preset"
+    assert "frame-mean" in reason["text"]
+    assert "Judged by the rule of frame-mean" in ruled["verdict"]["text"]
+    assert ruled["faces"][0]["reasons"][0]["cue"] == "classifier"
 
 
 def test_a_clip_gives_one_document_with_the_promised_fields(analyze: Run, media: Path) -> None:
@@ -129,16 +141,44 @@ def test_a_folder_is_walked_and_the_output_folder_filled(
     assert frames[-1].time == pytest.approx(8, abs=0.2)
 
 
+def test_a_pdf_lies_beside_the_page_whose_times_lead_into_the_annotated_copy(
+    analyze: Run, media: Path, tmp_path: Path
+) -> None:
+    need_package("weasyprint")
+    done = analyze(
+        media / "turns.mp4", "--output", tmp_path / "my out", "--pictures", "--format", "pdf"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ALERT" in done.stdout
+    page = (tmp_path / "my out" / "turns.mp4.report.html").read_text()
+    assert 'href="./turns.mp4.annotated.mp4#t=' in page
+    assert "data:image/jpeg" in page
+    assert (tmp_path / "my out" / "turns.mp4.report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_pdf_without_a_place_to_put_it_is_refused_before_any_work(
+    analyze: Run, media: Path
+) -> None:
+    done = analyze(media / "turns.mp4", "--format", "pdf")
+    assert done.returncode == 2
+    assert "--format pdf needs --output DIR" in " ".join(done.stderr.split())
+
+
 def test_a_missing_model_refuses_to_start_in_one_sentence(media: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "stream_server.cli", "analyze", str(media / "green.png")],
         capture_output=True,
         text=True,
-        env={**os.environ, "FAKEWATCH_MODELS__DIRECTORY": str(tmp_path)},
+        env={
+            **os.environ,
+            "FAKEWATCH_MODELS__DIRECTORY": str(tmp_path),
+            "FAKEWATCH_MODELS__CLASSIFIER": "no-such-model",
+        },
         check=False,
     )
     assert done.returncode == 2
     assert done.stdout == ""
+    assert "no-such-model" in done.stderr
     assert str(tmp_path) in done.stderr.replace("\n", "")
     assert "Traceback" not in done.stderr
 

@@ -15,7 +15,7 @@ from tests.media import blinking_person, draw_face, plain_wall, write_clip
 from tests.toy_models import green_environment, tint_green
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-PRESETS = ["blink-10-20", "confident", "deepvision", "frame-mean"]
+PRESETS = ["blink-10-20", "confident", "deepvision", "frame-mean", "sequence"]
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +67,18 @@ def test_a_reader_is_clear_to_fakewatch_and_manipulated_to_the_fixed_blink_rule(
     assert all(row["reason"] and row["weakness"] for row in found.values())
     analysis_s = found["fakewatch"]["time_s"]
     assert all(0 < found[preset]["time_s"] < analysis_s for preset in PRESETS)
-    assert "sequence" in json.loads(done.stdout)["left_out"]
+    assert found["sequence"]["answer"] == "its rule says: no answer"
+    assert "train or import a model" in found["sequence"]["reason"]
 
 
 def test_the_table_shows_every_rule_of_a_picture(compare: Run, media: Path) -> None:
     done = compare(media / "green.png")
     assert done.returncode == 0, done.stderr
     page = " ".join(done.stdout.split())
-    for rule in ("fakewatch", *PRESETS, "sequence"):
+    for rule in ("fakewatch", *PRESETS):
         assert rule in page
     assert "alert" in page
-    assert page.count("Weakness:") == 5
+    assert page.count("Weakness:") == 6
     assert "another channel" in page
 
 
@@ -105,7 +106,7 @@ def test_a_file_that_is_no_media_is_one_sentence_and_code_3(compare: Run, media:
         (["clip.mp4", "--age", "old"], 2, "0-19"),
         (["clip.mp4", "--fps", "0"], 2, "15"),
         (["a.mp4", "b.mp4"], 2, "unrecognized arguments"),
-        (["--help"], 0, "sequence     left out"),
+        (["--help"], 0, "sequence     a CNN"),
     ],
 )
 def test_usage_is_explained(

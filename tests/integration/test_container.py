@@ -65,10 +65,12 @@ def test_nothing_runs_as_root_and_both_flavours_share_the_user():
         assert f"FROM runtime AS {flavour}" in runtime
 
 
-def test_the_container_refuses_to_start_without_a_token(tmp_path):
+def test_the_container_refuses_to_start_where_it_can_keep_no_token(tmp_path):
+    (tmp_path / "file").touch()
+    storage = {"FAKEWATCH_STORAGE__PATH": str(tmp_path / "file" / "data")}
     run = subprocess.run(
         [*FAKEWATCH, *command(), "--port", str(find_free_port())],
-        env=settings_for(tmp_path),
+        env=settings_for(tmp_path) | storage,
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,6 +1,7 @@
 """The way down and the refused start: exit codes, sentences, nothing lost."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ def models(tmp_path_factory):
     return toy_models(tmp_path_factory.mktemp("models"))
 
 
+@pytest.mark.fault("F42")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_under_load_it_leaves_in_time_and_says_goodbye(models, tmp_path, how):
     """F42: clients are told, open alerts are closed and delivered, the exit code is 0."""
@@ -59,6 +61,7 @@ def test_under_load_it_leaves_in_time_and_says_goodbye(models, tmp_path, how):
     assert '"event": "service_stopped"' in service.output()
 
 
+@pytest.mark.fault("F42")
 def test_cameras_that_hang_do_not_delay_the_way_down(models, tmp_path):
     """Twelve readers wait in a network read that nothing can interrupt."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as hung:
@@ -103,13 +106,21 @@ def assert_refused(done, sentence):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.fault("F40")
 def test_an_unknown_setting_is_refused_in_one_sentence(tmp_path):
     done = serve(config="[server]\nprot = 1\n", tmp_path=tmp_path)
     assert_refused(done, "server.prot: unknown key")
 
 
-def test_an_open_host_without_a_token_is_refused():
-    assert_refused(serve("--host", "::"), "FAKEWATCH_AUTH__TOKEN")
+def test_an_open_host_whose_first_token_cannot_be_kept_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "FAKEWATCH_STORAGE__PATH": str(tmp_path / "file" / "data")}
+    done = serve("--host", "::", "--port", "0", environment=environment)
+    assert_refused(done, "FAKEWATCH_AUTH__TOKEN")
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path):
+    assert_refused(serve("--tls-cert", str(tmp_path / "cert.pem")), "server.tls_key")
 
 
 def test_a_taken_port_is_refused(models, tmp_path):
@@ -121,6 +132,7 @@ def test_a_taken_port_is_refused(models, tmp_path):
         assert service.end() == 0
 
 
+@pytest.mark.fault("F20")
 def test_an_altered_model_is_refused(models, tmp_path):
     """F20."""
     altered = tmp_path / "models"

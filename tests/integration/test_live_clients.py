@@ -69,6 +69,7 @@ def reads_close_frame(sleeper, code):
     return tail == frame
 
 
+@pytest.mark.fault("F34")
 def test_a_client_that_does_not_read_is_closed_and_others_do_not_notice(service):
     """F34: latest only, then 1013; what the others get stays fresh."""
     with open_without_reading(service) as sleeper, live(service) as reader:
@@ -92,6 +93,7 @@ def drain(client):
         client.recv(timeout=20)
 
 
+@pytest.mark.fault("F34")
 def test_a_slow_client_gets_the_newest_result_when_it_is_ready(service):
     with live(service) as client:
         wait_until(lambda: clients(service) == 1, 10, "the client")

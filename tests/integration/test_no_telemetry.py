@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import need
 
 QUIET_S = 12.0
@@ -29,6 +31,7 @@ for line in open("/proc/net/dev"):
 IN_AN_EMPTY_NETWORK = 'ip link set lo up && ip route add default dev lo && exec "$@"'
 
 
+@pytest.mark.fault("F48")
 def test_a_loaded_model_sends_no_packet_and_writes_no_file(tmp_path: Path) -> None:
     unshare = need("netns")
     home = tmp_path / "home"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import need
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 ONLY_LOOPBACK = 'ip link set lo up && ip route add default dev lo && exec "$@"'
 
 
+@pytest.mark.fault("F48")
 def test_the_whole_service_works_without_a_network_and_calls_nobody(tmp_path):
     home = tmp_path / "home"
     home.mkdir()

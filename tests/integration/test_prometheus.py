@@ -98,6 +98,7 @@ def test_a_scrape_needs_the_token(service, token, tmp_path):
         assert "401" in targets[0]["lastError"]
 
 
+@pytest.mark.fault("F46")
 def test_scrapes_stay_fast_while_a_camera_hangs(service, token, tmp_path):
     with running_prometheus(tmp_path, shipped_configuration(service, token)) as prometheus:
         scrapes = "sum_over_time(up[1m]) >= 5"

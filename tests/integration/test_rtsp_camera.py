@@ -30,6 +30,7 @@ def test_a_camera_is_analysed_over(transport: str) -> None:
     assert status.age_p95_ms < 400
 
 
+@pytest.mark.fault("F40")
 @pytest.mark.parametrize("auth", ["digest", "basic"])
 def test_a_password_with_every_awkward_character_opens_a_camera_that_asks_for(auth: str) -> None:
     facts = {"user": "admin", "password": PASSWORD, "auth": auth}
@@ -40,6 +41,7 @@ def test_a_password_with_every_awkward_character_opens_a_camera_that_asks_for(au
         stream.wait_for_analyses(5)
 
 
+@pytest.mark.fault("F05")
 def test_a_wrong_password_is_tried_once_a_minute_and_shown_nowhere() -> None:
     with (
         GstCamera(user="admin", password=PASSWORD) as camera,
@@ -54,6 +56,7 @@ def test_a_wrong_password_is_tried_once_a_minute_and_shown_nowhere() -> None:
     assert "canary" not in repr(status) + events
 
 
+@pytest.mark.fault("F05")
 def test_the_error_of_a_wrong_password_holds_no_password_and_chains_none() -> None:
     with GstCamera(user="admin", password=PASSWORD) as camera:
         facts = {"type": "av", "url": camera.url(user_info="admin:canary-7391")}
@@ -67,6 +70,7 @@ def test_the_error_of_a_wrong_password_holds_no_password_and_chains_none() -> No
     assert error.__suppress_context__ or error.__context__ is None
 
 
+@pytest.mark.fault("F01")
 def test_a_camera_that_is_down_at_the_start_is_connected_when_it_comes() -> None:
     camera = GstCamera()
     camera.port = find_free_port()
@@ -79,6 +83,7 @@ def test_a_camera_that_is_down_at_the_start_is_connected_when_it_comes() -> None
             assert stream.status.last_error is None
 
 
+@pytest.mark.fault("F02")
 def test_a_killed_camera_is_noticed_at_once_and_analysed_soon_after_it_returns() -> None:
     with GstCamera() as camera, WatchedStream(camera.url()) as stream:
         stream.wait_for_analyses(15)
@@ -95,6 +100,7 @@ def test_a_killed_camera_is_noticed_at_once_and_analysed_soon_after_it_returns()
         assert lost_s - killed_s < 1.0
 
 
+@pytest.mark.fault("F04")
 def test_a_camera_that_stops_sending_is_stalled_and_comes_back() -> None:
     with GstCamera() as camera, WatchedStream(camera.url()) as stream:
         stream.wait_for_analyses(15)
@@ -108,6 +114,7 @@ def test_a_camera_that_stops_sending_is_stalled_and_comes_back() -> None:
         stream.wait_for_analyses(5, timeout_s=30)
 
 
+@pytest.mark.fault("F11")
 def test_a_change_of_resolution_neither_reconnects_nor_starts_a_new_epoch() -> None:
     with GstCamera() as camera, WatchedStream(camera.url()) as stream:
         stream.wait_for_analyses(10)
@@ -124,6 +131,7 @@ def test_a_change_of_resolution_neither_reconnects_nor_starts_a_new_epoch() -> N
         assert times == sorted(times)
 
 
+@pytest.mark.fault("F07")
 def test_a_frozen_picture_pauses_the_analysis_until_it_moves_again() -> None:
     settings = RunnerSettings(AnalystSettings(frozen_after_s=2.0))
     with (

@@ -106,6 +106,7 @@ def _i420(image: np.ndarray) -> bytes:
     return cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).tobytes()
 
 
+@pytest.mark.fault("F08")
 def test_no_damaged_picture_is_ever_scored(models: Models) -> None:
     with ScriptedCamera(person(), flipped(0.05)) as camera:
         stream, analyzer = judged(camera.url, models)
@@ -121,6 +122,7 @@ def _scored(seen: Sequence[tuple[Frame, Analysis]]) -> int:
     return sum(any(reading.scored for reading in analysis.readings) for _, analysis in seen)
 
 
+@pytest.mark.fault("F11")
 def test_after_a_change_of_resolution_boxes_are_in_the_new_picture(models: Models) -> None:
     units = [*person(320, 240), *person(640, 480)]
     with ScriptedCamera(units) as camera:
@@ -141,6 +143,7 @@ def _heights(seen: Sequence[tuple[Frame, Analysis]], picture_px: int) -> Iterato
             yield from (r.box.bottom - r.box.top for r in analysis.readings)
 
 
+@pytest.mark.fault("F23")
 def test_an_empty_room_is_no_face_and_never_clear(models: Models) -> None:
     chance = np.random.default_rng(0)
     noise = [chance.normal(0, 5, (240, 320, 1)) for _ in range(30)]

@@ -155,11 +155,13 @@ def holders(texts, *, but=()):
     }
 
 
+@pytest.mark.fault("F47")
 def test_no_answer_of_the_api_holds_a_secret(shown):
     assert len(shown) > 15
     assert holders(shown) == set()
 
 
+@pytest.mark.fault("F47")
 def test_nothing_that_is_printed_holds_a_secret(service, shown):
     output = service.output()
     assert "stream_lost" in output, "the refused password was logged"
@@ -167,11 +169,13 @@ def test_nothing_that_is_printed_holds_a_secret(service, shown):
     assert holders({"output": output}) == set()
 
 
+@pytest.mark.fault("F47")
 def test_the_process_list_holds_no_secret(service):
     command = Path(f"/proc/{service.process.pid}/cmdline").read_bytes().decode()
     assert holders({"command": command}) == set()
 
 
+@pytest.mark.fault("F47")
 def test_the_archive_of_alerts_holds_no_secret(service, shown):
     archive = service.data.parent / "alerts.jsonl"
     assert holders({"archive": archive.read_text()}) == set()

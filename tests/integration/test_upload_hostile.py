@@ -22,16 +22,21 @@ class Pulse:
 
     def __init__(self, url: str) -> None:
         self.seconds: list[float] = []
+        self.late_s: list[float] = []
+        """By how much this thread itself woke too late: that is the machine, not the service."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(url,))
         self._thread.start()
 
     def _run(self, url):
         with httpx.Client(base_url=url, trust_env=False, timeout=10) as client:
+            asleep_s = time.perf_counter()
             while not self._stop.wait(0.1):
                 started_s = time.perf_counter()
+                self.late_s.append(started_s - asleep_s - 0.1)
                 assert client.get("/livez").status_code == 200
-                self.seconds.append(time.perf_counter() - started_s)
+                asleep_s = time.perf_counter()
+                self.seconds.append(asleep_s - started_s)
 
     def end(self) -> None:
         self._stop.set()
@@ -57,7 +62,7 @@ def answers(tmp_path_factory):
         }
         for one in ids.values():
             assert api.delete(f"/api/uploads/{one}").status_code == 204
-        yield found, reports, left_behind(service), pulse.seconds, service.output()
+        yield found, reports, left_behind(service), pulse, service.output()
 
 
 @pytest.mark.parametrize("name", NO_MEDIA)
@@ -107,10 +112,16 @@ def test_nothing_is_left_behind(answers):
 
 
 def test_the_service_answers_meanwhile(answers, record_property):
-    seconds = sorted(answers[3])
+    seconds, late_s = sorted(answers[3].seconds), sorted(answers[3].late_s)
+    late = late_s[round(0.99 * (len(late_s) - 1))]
     record_property("livez_max_ms", round(1000 * seconds[-1], 1))
-    print(f"/livez: {len(seconds)} times, longest {1000 * seconds[-1]:.0f} ms")  # noqa: T201
+    print(  # noqa: T201
+        f"/livez: {len(seconds)} times, longest {1000 * seconds[-1]:.0f} ms;"
+        f" this test itself woke up to {1000 * late:.0f} ms late"
+    )
     assert len(seconds) > 50
+    if late > 0.02:
+        pytest.skip("the machine is too busy to tell: this test itself wakes too late")
     # The other tests may be busy on the same cores: a single late answer is theirs, two are ours.
     assert seconds[round(0.99 * (len(seconds) - 1))] < 0.1
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.types import State
 from stream_server.settings import AnalyzerSection, ModelsSettings
 from stream_server.uploads.job import DoneLine, Job
-from stream_server.uploads.process import _environment, analyse
+from stream_server.uploads.process import analyse, environment
 from tests.hostile_files import bomb, clip, encoded
 from tests.media import blinking_person, draw_face, write_clip
 from tests.toy_models import green_classifier, tint_green, toy_directory
@@ -34,6 +34,8 @@ def job(tmp_path, models):
             "output": tmp_path,
             "name": "clip.mp4",
             "pictures": False,
+            "annotated": False,
+            "max_annotated_bytes": 2**26,
             "models": ModelsSettings(directory=models, classifier="toy-green", device="cpu"),
             "analyzer": AnalyzerSection(),
             "analyse_fps": 15.0,
@@ -52,12 +54,13 @@ def long(tmp_path_factory):
     return write_clip(tmp_path_factory.mktemp("clips") / "long.mp4", frames, 15).read_bytes()
 
 
-async def test_it_analyses_a_picture_and_writes_both_reports(job, tmp_path):
+async def test_it_analyses_a_picture_and_writes_its_reports(job, tmp_path):
     data = encoded(tint_green(draw_face(240)), ".png")
     line = await analyse(job(data), 60, lambda _step: None)
     assert isinstance(line, DoneLine)
     assert line.verdict is State.ALERT
-    assert {p.name for p in tmp_path.iterdir()} == {"input", "report.html", "report.json"}
+    reports = {"report.html", "report.json", "compare.json"}
+    assert {p.name for p in tmp_path.iterdir()} == {"input", *reports}
 
 
 async def test_it_tells_its_progress_and_the_worst_so_far(job, tmp_path):
@@ -145,6 +148,14 @@ def resident(path):
 def test_no_secret_of_the_service_goes_along(monkeypatch):
     monkeypatch.setenv("FAKEWATCH_AUTH__TOKEN", "a-token-of-twenty-signs")
     monkeypatch.setenv("DESK_SECRET", "s3cret")
-    environment = _environment()
-    assert "a-token-of-twenty-signs" not in environment.values()
-    assert "DESK_SECRET" not in environment
+    given = environment()
+    assert "a-token-of-twenty-signs" not in given.values()
+    assert "DESK_SECRET" not in given
+
+
+async def test_an_annotated_copy_that_grows_too_large_costs_only_itself(job, long, tmp_path):
+    line = await analyse(job(long, annotated=True, max_annotated_bytes=1000), 240, lambda _: None)
+    assert isinstance(line, DoneLine)
+    assert not line.annotated
+    assert not (tmp_path / "annotated.mp4").exists()
+    assert (tmp_path / "report.html").exists()

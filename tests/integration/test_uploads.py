@@ -106,7 +106,7 @@ def test_the_file_is_gone_once_its_report_is_there_and_nobody_else_may_read(serv
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     reach(api, upload_id, "done")
     assert {p.name: stat.S_IMODE(p.stat().st_mode) for p in folder.iterdir()} == dict.fromkeys(
-        ("report.html", "report.json", "upload.json"), 0o600
+        ("report.html", "report.json", "compare.json", "upload.json"), 0o600
     )
     assert "data:image/jpeg" in api.get(f"/api/uploads/{upload_id}/report.html").text
     assert api.delete(f"/api/uploads/{upload_id}").status_code == 204

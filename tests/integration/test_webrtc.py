@@ -90,6 +90,7 @@ async def test_nonsense_on_a_channel_is_ignored(service, person, message):
         await until(lambda: page.of_type("pong"), "the answer to what came after it")
 
 
+@pytest.mark.fault("F37")
 async def test_a_page_that_left_without_a_word_is_noticed_by_its_missing_heartbeat(
     service, person, monkeypatch
 ):
@@ -108,6 +109,7 @@ async def test_the_promised_time_outs_are_15_and_20_seconds(service):
     assert (settings.heartbeat_timeout_s, settings.media_timeout_s) == (15, 20)
 
 
+@pytest.mark.fault("F36")
 async def test_a_peer_that_sends_no_picture_is_closed_and_told_why(service, person, monkeypatch):
     sessions = service.wiring.webrtc
     monkeypatch.setattr(sessions, "_settings", replace(sessions._settings, media_timeout_s=2.0))
@@ -125,6 +127,7 @@ class _Still(DrawnVideo):
         await asyncio.sleep(3600)
 
 
+@pytest.mark.fault("F38")
 async def test_an_unread_media_track_ends_the_session(service, person):
     sessions = service.wiring.webrtc
     async with connected(service, person) as page:
@@ -134,6 +137,7 @@ async def test_an_unread_media_track_ends_the_session(service, person):
         await until(lambda: len(sessions) == 0, "the session to end", 5)
 
 
+@pytest.mark.fault("F39")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_dead_decoder_thread_ends_the_session(service, person, monkeypatch):
     sessions = service.wiring.webrtc
@@ -150,6 +154,7 @@ async def test_a_dead_decoder_thread_ends_the_session(service, person, monkeypat
     assert farewell["code"] == "no_media"
 
 
+@pytest.mark.fault("F37")
 async def test_a_page_that_comes_back_goes_on_with_its_stream(service, person):
     first = Page(service.address, DrawnVideo(person))
     await first.connect()
@@ -174,6 +179,7 @@ async def test_a_page_that_was_gone_for_long_keeps_its_stream_id(service, person
         assert second.answer["stream_id"] == stream_id
 
 
+@pytest.mark.fault("F11")
 async def test_another_size_in_mid_stream_keeps_the_boxes_on_the_face(service):
     small, large = (list(blinking_person(0.5, 15, width=w, height=h)) for w, h in SIZES)
     video = DrawnVideo(small)

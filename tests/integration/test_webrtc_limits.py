@@ -33,6 +33,7 @@ async def _no_session_is_left(service):
     assert len(service.wiring.webrtc) == 0
 
 
+@pytest.mark.fault("F36")
 async def test_twenty_offers_at_once_get_exactly_the_places_there_are(service, person):
     pages = [Page(service.address, DrawnVideo(person)) for _ in range(12)]
     sdps = [await page.offer_sdp() for page in pages]
@@ -48,6 +49,7 @@ async def test_twenty_offers_at_once_get_exactly_the_places_there_are(service, p
     assert full.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.fault("F36")
 async def test_a_flood_of_offers_is_slowed_down(service):
     async with httpx.AsyncClient(timeout=30) as client:
         answers = await asyncio.gather(
@@ -72,6 +74,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.fault("F36")
 @pytest.mark.parametrize("sdp", BROKEN.values(), ids=BROKEN)
 async def test_a_malformed_offer_is_refused_with_a_sentence(service, sdp):
     async with httpx.AsyncClient() as client:
@@ -81,6 +84,7 @@ async def test_a_malformed_offer_is_refused_with_a_sentence(service, sdp):
     assert len(service.wiring.webrtc) == 0
 
 
+@pytest.mark.fault("F36")
 async def test_an_offer_cut_off_anywhere_never_breaks_the_service(service, person):
     page = Page(service.address, DrawnVideo(person))
     sdp = await page.offer_sdp()
@@ -97,6 +101,7 @@ async def test_an_offer_cut_off_anywhere_never_breaks_the_service(service, perso
     assert {answer.status_code for answer in statuses} <= {200, 400}
 
 
+@pytest.mark.fault("F12")
 @pytest.mark.parametrize(
     "codecs", [("video/AV1",), ("video/VP9", "video/H265")], ids=["AV1", "VP9 and H.265"]
 )
@@ -109,6 +114,7 @@ async def test_a_codec_we_cannot_decode_is_refused_at_once(service, person, code
     assert answer.status_code == 400
 
 
+@pytest.mark.fault("F36")
 async def test_an_offer_over_64_kib_is_refused(service):
     async with httpx.AsyncClient() as client:
         for size, status in ((65 * 1024, 413), (1_000_000, 413)):

@@ -45,6 +45,7 @@ async def over_a_path(service, pictures):
                 await client.delete(f"{service.address}/webrtc/{answer['stream_id']}")
 
 
+@pytest.mark.fault("F09")
 @pytest.mark.parametrize("loss_prob", [0.05, 0.2])
 async def test_after_a_time_of_loss_the_full_rate_is_back_within_3_s(service, person, loss_prob):
     async with over_a_path(service, person) as (page, path):
@@ -56,6 +57,7 @@ async def test_after_a_time_of_loss_the_full_rate_is_back_within_3_s(service, pe
         assert await counter(service, "fakewatch_webrtc_packets_lost_total") > 0
 
 
+@pytest.mark.fault("F09")
 async def test_after_an_outage_nothing_is_judged_before_the_next_whole_picture(service, person):
     async with over_a_path(service, person) as (page, path):
         path.loss_prob = 1.0
@@ -98,6 +100,7 @@ async def counter(service, name):
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
+@pytest.mark.fault("F10")
 async def test_jitter_reordering_and_duplicates_never_turn_time_back(service, person):
     async with over_a_path(service, person) as (page, path):
         path.jitter_s, path.duplicate_prob = 0.2, 0.1
@@ -116,6 +119,7 @@ async def test_jitter_reordering_and_duplicates_never_turn_time_back(service, pe
     assert set(status["drops"]) <= {"overwritten", "stale", "damaged", "frozen", "failed"}
 
 
+@pytest.mark.fault("F49")
 def test_on_a_machine_with_only_a_loopback_interface_the_page_is_answered_and_analysed():
     script = f"ip link set lo up && exec '{sys.executable}' -m tests.integration.loopback_only"
     run = subprocess.run(

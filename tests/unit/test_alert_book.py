@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.types import AlertId, StreamId
+from pipeline.types import AlertId, AlertPhase, StreamId
 from stream_server.alerts import severity_of
 from stream_server.problems import NotFound
 from tests.alert_desk import AT, CAM, CLOSED, OPENED, UPDATED, Desk
@@ -114,7 +114,7 @@ def test_closed_alerts_go_with_their_history_after_their_retention(desk):
     assert {event.alert.alert_id for event in desk.book.since(0)} == {"still-open", "young"}
 
 
-def test_severity_follows_the_peak(desk):
-    assert severity_of(desk.apply(OPENED, prob=0.9).alert) == "moderate"
-    assert severity_of(desk.apply(UPDATED, prob=0.96).alert) == "high"
-    assert severity_of(desk.apply(CLOSED, prob=0.2).alert) == "high"
+def test_severity_is_high_from_the_escalation_on(desk):
+    assert severity_of(desk.apply(OPENED).alert) == "moderate"
+    assert severity_of(desk.apply(AlertPhase.ESCALATED, escalated=True).alert) == "high"
+    assert severity_of(desk.apply(CLOSED).alert) == "high"

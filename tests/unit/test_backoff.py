@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,11 +25,13 @@ def test_every_gap_lies_between_one_second_and_sixty(chance: float, count: int) 
     assert all(1 <= gap <= 60 for gap in gaps(chance, count))
 
 
+@pytest.mark.fault("F01")
 def test_streams_that_failed_together_do_not_return_together() -> None:
     backoffs = [Backoff() for _ in range(20)]
     assert len({backoff.delay_s(REFUSED, 0.0) for backoff in backoffs}) == 20
 
 
+@pytest.mark.fault("F05")
 def test_a_wrong_password_waits_a_minute_and_at_most_a_quarter_of_an_hour() -> None:
     assert gaps(0.0, 6, AUTH) == [60, 120, 240, 480, 900, 900]
     assert all(60 <= gap <= 900 for gap in gaps(0.99, 6, AUTH))

@@ -1,15 +1,20 @@
 """Delivery: at least once, in order, with patience, and no sink waits for another."""
 
 import asyncio
+import time
 
 import pytest
 
 from pipeline.errors import SinkError
+from pipeline.types import StreamId
 from stream_server.delivery import RETRY_AFTER_S, Dispatcher, retry_delay_s
 from stream_server.metrics import Metrics
 from stream_server.sinks import SinkGone
 from stream_server.store import StorageError
-from tests.alert_desk import CLOSED, OPENED, Desk
+from tests.alert_desk import CLOSED, OPENED, UPDATED, Desk
+
+ALL = {f"alert-{number}" for number in range(30)}
+ORDER = {phase.value: number for number, phase in enumerate((OPENED, UPDATED, CLOSED))}
 
 
 class Sink:
@@ -101,6 +106,28 @@ async def test_a_failure_is_put_off_and_what_follows_waits_behind_it(post):
     assert post.desk.outbox.counts()["hook"] == (2, 0)
 
 
+@pytest.mark.fault("F28")
+async def test_thirty_streams_that_alert_together_lose_nothing(post, record_property):
+    post.sinks["hook"].error = SinkError("The webhook answers 500.")
+
+    def watch(number):
+        for phase in (OPENED, UPDATED, CLOSED):
+            post.desk.apply(phase, f"alert-{number}", stream=StreamId(f"cam-{number}"))
+
+    began_s = time.monotonic()
+    await asyncio.gather(*(asyncio.to_thread(watch, number) for number in range(30)))
+    assert len(post.desk.book.recent(state="closed")) == 30
+    await until(lambda: {one for one, phase in post.sinks["log"].taken if phase == "closed"} >= ALL)
+    record_property("figure", f"30 alerts stored and sent in {time.monotonic() - began_s:.1f} s")
+    for sink in ("log", "hook"):
+        mine = [one for one in post.sinks[sink].taken if one[0] == "alert-7"]
+        assert mine == sorted(mine, key=lambda one: ORDER[one[1]])
+    await until(lambda: post.count("deliveries_total", sink="hook", result="retried") >= 30)
+    waiting, dead = post.desk.outbox.counts()["hook"]
+    assert (waiting, dead) == (60, 0), "an opening and a close of each: updates are replaced"
+
+
+@pytest.mark.fault("F30")
 async def test_a_receiver_that_is_gone_gets_a_dead_letter(post):
     """F30: 410."""
     post.sinks["hook"].error = SinkGone("gone")
@@ -156,3 +183,54 @@ async def test_stopping_waits_for_nobody_longer_than_it_may(tmp_path):
     assert post.sinks["hook"].closed
     assert post.desk.outbox.counts()["hook"] == (1, 0), "it is delivered after the restart"
     post.desk.store.close()
+
+
+async def test_a_dead_letter_is_tried_anew_when_somebody_asks(post):
+    post.sinks["hook"].error = SinkGone("Gone.")
+    post.desk.apply(OPENED)
+    await until(lambda: post.desk.outbox.counts()["hook"] == (0, 1))
+    (letter,) = post.desk.outbox.letters("dead", 10)
+    assert (letter.sink, letter.phase, letter.error) == ("hook", "opened", "Gone.")
+    post.sinks["hook"].error = None
+    assert post.desk.outbox.revive("hook", letter.delivery_id) == 1
+    post.dispatcher.wake()
+    await until(lambda: post.desk.outbox.counts()["hook"] == (0, 0))
+    assert post.sinks["hook"].taken[-1][1] == "opened"
+    assert post.desk.outbox.revive("hook") == 0
+
+
+@pytest.mark.fault("F28")
+async def test_an_alert_storm_reaches_a_sink_at_its_pace_and_nothing_is_lost(tmp_path):
+    desk, sink = Desk(tmp_path), Sink()
+    dispatcher = Dispatcher(desk.outbox, {"log": sink}, Metrics(), per_minute=10)
+    for number in range(30):
+        desk.apply(OPENED, f"alert-{number}")
+    await dispatcher.start()
+    await until(lambda: len(sink.taken) >= 10)
+    assert len(sink.taken) == 10
+    assert desk.outbox.counts()["log"] == (20, 0)
+    await dispatcher.stop(flush_s=1)
+    desk.store.close()
+
+
+async def test_people_get_one_message_about_all_that_waits(tmp_path):
+    class People(Sink):
+        async def send_group(self, events):
+            self.taken.append(len(events))
+
+    desk, sink = Desk(tmp_path), People()
+    dispatcher = Dispatcher(desk.outbox, {"log": sink}, Metrics())
+    for number in range(30):
+        desk.apply(OPENED, f"alert-{number}")
+    await dispatcher.start()
+    await until(lambda: desk.outbox.counts()["log"] == (0, 0))
+    assert sink.taken == [30]
+    await dispatcher.stop(flush_s=1)
+    desk.store.close()
+
+
+async def test_a_sink_is_tried_out_past_the_outbox(post):
+    post.sinks["hook"].error = SinkError("No.")
+    event = post.desk.apply(OPENED)
+    with pytest.raises(SinkError, match="No"):
+        await post.dispatcher.try_out("hook", event)

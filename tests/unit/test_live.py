@@ -87,6 +87,7 @@ async def test_alerts_come_before_analyses_and_none_is_replaced(hub):
     assert [getattr(event, "seq", None) for event in got] == [1, 2, 3, None]
 
 
+@pytest.mark.fault("F34")
 async def test_too_many_unread_alerts_end_the_subscription(hub):
     hub.start()
     slow, quick = hub.subscribe(), hub.subscribe()

@@ -20,6 +20,7 @@ def test_a_change_and_its_deliveries_are_written_together(desk):
     assert desk.outbox.counts() == {"log": (1, 0), "hook": (1, 0)}
 
 
+@pytest.mark.fault("F29")
 def test_a_waiting_update_is_replaced_but_never_an_opening_or_a_close(desk):
     for phase in (OPENED, UPDATED, UPDATED, UPDATED, CLOSED):
         desk.apply(phase)
@@ -31,6 +32,7 @@ def test_a_waiting_update_is_replaced_but_never_an_opening_or_a_close(desk):
     assert sent == [OPENED, CLOSED]
 
 
+@pytest.mark.fault("F29")
 def test_the_events_of_one_alert_are_due_in_their_order(desk):
     desk.apply(OPENED, "a")
     desk.apply(CLOSED, "a")
@@ -59,6 +61,7 @@ def test_a_dead_letter_stays_visible_and_blocks_nothing(desk):
     assert desk.outbox.counts()["hook"] == (1, 1)
 
 
+@pytest.mark.fault("F16")
 def test_a_delivery_put_off_under_another_clock_is_not_lost(desk):
     """F16: the clock went back a day after the delivery had been put off."""
     desk.apply(OPENED)
@@ -69,6 +72,7 @@ def test_a_delivery_put_off_under_another_clock_is_not_lost(desk):
     assert len(desk.outbox.due("hook", now_s - 86400)) == 1
 
 
+@pytest.mark.fault("F29")
 def test_the_outbox_is_bounded_and_updates_go_first(desk):
     for number in range(6):
         desk.apply(OPENED, f"a{number}")

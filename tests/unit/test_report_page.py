@@ -13,7 +13,8 @@ from pipeline.model_card import Thresholds
 from pipeline.report import FaceReport, FileReport, ModelFacts, Timing, Verdict
 from pipeline.series import Bucket, FaceRecord, FileRecord, Span
 from pipeline.types import Reason, State, TrackId
-from stream_server.reports.charts import clock, timeline, waterfall
+from stream_server.reports.bars import waterfall
+from stream_server.reports.charts import clock, timeline
 from stream_server.reports.document import CardFacts, Origin, ReportDocument, to_json
 from stream_server.reports.page import SHOWN_FACES, policy, render
 from stream_server.reports.strongest import Picture
@@ -106,6 +107,36 @@ def test_the_page_runs_nothing_and_loads_nothing():
     loads = [v for _, name, v in tags.attributes if name in ("src", "href", "srcset", "style")]
     assert len(loads) == 1
     assert loads[0].startswith("data:image/jpeg;base64,")
+
+
+def test_times_lead_into_the_annotated_copy_only_where_it_lies_beside_the_page():
+    def links(page):
+        return [value for tag, name, value in parsed(page).attributes if name == "href"]
+
+    assert links(render(document())) == []
+    found = links(render(document(), 'my "copy"#1.mp4'))
+    assert "./my%20%22copy%22%231.mp4#t=5.0" in found, "the alert"
+    assert "./my%20%22copy%22%231.mp4#t=7.0" in found, "the highest score"
+    assert len(found) > 60, "the whole timeline"
+    assert all(link.startswith("./my%20") for link in found)
+    still = replace(document(), report=replace(document().report, kind="image"))
+    assert links(render(still, "copy.jpg")) == []
+
+
+def test_each_person_has_a_sum_whose_lines_add_up_to_the_probability():
+    page = render(document(faces=2))
+    assert page.count('<tr class="sum">') == 2
+    assert page.count("Log-odds +2.30, which is 91 %.") == 2
+
+
+def test_a_heat_map_comes_with_its_scale_and_a_model_without_one_says_so():
+    plain = Picture(TrackId(1), 3.0, 0.9, b"\xff\xd8picture")
+    page = render(document(pictures=(plain,)))
+    assert "this model gives no heat-map" in page
+    page = render(document(pictures=(replace(plain, heat_jpeg=b"\xff\xd8heat", heat_reach=20.0),)))
+    assert "raw log-odds of each region" in page
+    assert "towards +20" in page
+    assert "this model gives no heat-map" not in page
 
 
 def test_its_policy_allows_its_own_style_and_nothing_else():

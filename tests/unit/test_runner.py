@@ -118,6 +118,7 @@ class Crashing(NobodyAnalyzer):
         return super().__call__(frame, shed)
 
 
+@pytest.mark.fault("F19")
 def test_a_crash_of_the_analysis_costs_one_frame_and_is_said() -> None:
     stream = WatchedStream(Frames, QUICK)
     stream.analyzer = Crashing({5})
@@ -139,18 +140,6 @@ def test_an_analysis_that_always_crashes_is_restarted_a_few_times_a_minute_only(
         assert stream.status.last_error == "internal"
 
 
-def test_a_listener_that_raises_does_not_stop_the_analysis() -> None:
-    stream = WatchedStream(Frames, QUICK)
-
-    def disk_full(event: LiveEvent) -> None:
-        raise OSError(28, "No space left on device")
-
-    stream.runner._publish = disk_full
-    with stream:
-        stream.wait_for_analyses(20)
-        assert stream.status.state is StreamState.NO_FACE
-
-
 class Alarmed(NobodyAnalyzer):
     """Has an alert open, which it closes at the end."""
 
@@ -163,6 +152,55 @@ class Alarmed(NobodyAnalyzer):
             AlertId("a"), AlertPhase.CLOSED, TrackId(1), 1.0, 0.0, 0.9, 0.9, 0.8, (), box
         )
         return (change,)
+
+
+class Hanging(Alarmed):
+    """The third frame's analysis never comes back before it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.let_go = 0, threading.Event()
+
+    def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
+        self.calls += 1
+        if self.calls == 3:
+            self.let_go.wait(30)
+        return super().__call__(frame, shed)
+
+
+@pytest.mark.fault("F19")
+def test_an_analysis_that_hangs_is_replaced_and_heard_no_more() -> None:
+    settings = RunnerSettings(AnalystSettings(hung_after_s=0.4))
+    stream = WatchedStream(Frames, settings)
+    stream.analyzer = hanging = Hanging()
+    with stream:
+        wait_until(lambda: hanging.calls == 3, 10, "the call that hangs")
+
+        def replaced() -> bool:
+            stream.runner.watch(time.monotonic())
+            return stream.status.frames_analysed > 20
+
+        wait_until(replaced, 10, "frames after it")
+        assert StreamState.FAILED in stream.states
+        assert stream.status.drops["failed"] == 1
+        assert any(event.analysis.alerts for _, event in stream.analyses()), "its alerts are closed"
+        hanging.let_go.set()
+        stream.wait_for_analyses(5)
+    wait_until(lambda: not stream.runner._left_behind[0].is_alive(), 5, "the old thread to end")
+    status = stream.status
+    assert status.frames_received - status.frames_analysed - sum(status.drops.values()) in (0, 1)
+
+
+def test_a_listener_that_raises_does_not_stop_the_analysis() -> None:
+    stream = WatchedStream(Frames, QUICK)
+
+    def disk_full(event: LiveEvent) -> None:
+        raise OSError(28, "No space left on device")
+
+    stream.runner._publish = disk_full
+    with stream:
+        stream.wait_for_analyses(20)
+        assert stream.status.state is StreamState.NO_FACE
 
 
 def test_stopping_a_stream_closes_its_alerts() -> None:
@@ -186,6 +224,7 @@ def test_alerts_are_closed_when_no_frame_comes_for_long() -> None:
         assert stream.analyses()[-1][1].analysis.alerts
 
 
+@pytest.mark.fault("F07")
 def test_a_frozen_picture_is_no_evidence_so_its_alerts_are_closed() -> None:
     class Frozen(Frames):
         def frames(self) -> Iterator[Frame]:

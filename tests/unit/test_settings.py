@@ -49,6 +49,7 @@ def test_flags_win_over_the_environment_and_the_environment_over_the_file(write,
     assert (server.port, server.max_streams, server.max_clients) == (3333, 4, 7)
 
 
+@pytest.mark.fault("F40")
 @pytest.mark.parametrize(
     ("text", "path"),
     [
@@ -58,7 +59,7 @@ def test_flags_win_over_the_environment_and_the_environment_over_the_file(write,
         ("[server]\nport = 70000\n", "server.port"),
         ("[analyzer]\nmax_faces = 0\n", "analyzer.max_faces"),
         ("[analyzer]\ndetect_every_s = 'soon'\n", "analyzer.detect_every_s"),
-        ("[[sinks]]\ntype = 'pager'\n", "none of jsonl, log, webhook"),
+        ("[[sinks]]\ntype = 'pager'\n", "none of alertmanager, jsonl, log, mqtt, notify, webhook"),
         ("[[sinks]]\ntype = 'jsonl'\n", "path"),
         (
             "[[sinks]]\ntype = 'log'\n[[sinks]]\ntype = 'log'\n",
@@ -83,6 +84,7 @@ def test_a_missing_file_is_refused(tmp_path):
     assert "cannot be read" in refusal(tmp_path / "none.toml")
 
 
+@pytest.mark.fault("F40")
 def test_two_streams_of_one_id_are_refused(write):
     stream = "[[streams]]\nid = 'a'\nname = 'x'\nsource = { type = 'synthetic' }\n"
     assert "streams: a is there more than once" in refusal(write(2 * stream))
@@ -104,10 +106,8 @@ def test_settings_are_frozen():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "fakewatch.example"])  # noqa: S104
-def test_listening_elsewhere_without_a_token_is_refused(host):
-    sentence = refusal(flags={"server": {"host": host}})
-    assert host in sentence
-    assert "FAKEWATCH_AUTH__TOKEN" in sentence
+def test_a_host_that_others_can_reach_is_none_of_loopback(host):
+    assert not load_settings(flags={"server": {"host": host}}).server.is_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.53", "::1", "localhost"])
@@ -155,6 +155,7 @@ def test_a_secret_in_the_file_is_refused_without_showing_it(write, text):
     assert TOKEN not in sentence
 
 
+@pytest.mark.fault("F40")
 @pytest.mark.parametrize("password", ["p@ss", "a/b", "who?", "x#y", "100%", "${HOME}", "ä b:c"])
 def test_a_password_of_the_environment_reaches_the_source_whole(write, monkeypatch, password):
     """F40: passwords with URL characters round-trip."""

@@ -87,5 +87,7 @@ def test_clearing_forgets_the_frame_of_a_lost_connection() -> None:
     slot = FrameSlot()
     slot.put(frame(1), 0.0)
     slot.clear()
+    slot.clear()
     assert slot.take(0) is None
+    assert slot.drops == {"disconnected": 1}
     assert not slot.closed

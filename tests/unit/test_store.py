@@ -33,6 +33,7 @@ def test_many_threads_may_write_at_once(desk):
     assert len(desk.book.since(0)) == 24
 
 
+@pytest.mark.fault("F32")
 def test_a_full_disk_stops_nothing_and_loses_nothing(desk):
     """F32: what could not be written waits in memory and is written later."""
     pages = desk.store.read("PRAGMA page_count")[0][0]
@@ -63,6 +64,7 @@ def acknowledge_often(book):
         book.acknowledge(AlertId("alert-1"), AT)
 
 
+@pytest.mark.fault("F33")
 def test_a_damaged_database_is_moved_aside_and_kept(tmp_path):
     """F33."""
     (tmp_path / FILE).write_bytes(b"this is no database" * 500)
@@ -73,6 +75,7 @@ def test_a_damaged_database_is_moved_aside_and_kept(tmp_path):
     desk.store.close()
 
 
+@pytest.mark.fault("F33")
 def test_a_database_damaged_in_the_middle_is_moved_aside_too(tmp_path):
     desk = Desk(tmp_path)
     for number in range(200):
@@ -87,6 +90,7 @@ def test_a_database_damaged_in_the_middle_is_moved_aside_too(tmp_path):
     again.store.close()
 
 
+@pytest.mark.fault("F33")
 @pytest.mark.parametrize("fault", ["a file in the way", "locked", "newer"])
 def test_a_store_that_cannot_be_used_says_so_and_runs_from_memory(tmp_path, fault):
     """F33: nothing is deleted."""

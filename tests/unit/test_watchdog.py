@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stream_server.streams.shedding import Load, Shedding
-from stream_server.streams.watchdog import FrozenWatch, StallSettings, StallWatch
+from stream_server.streams.watchdog import FrozenWatch, HangWatch, StallSettings, StallWatch
 
 CALM = Load(fps_received=15, fps_analysed=15, age_p95_s=0.05, busy=0.3)
 SLOW = Load(fps_received=15, fps_analysed=8, age_p95_s=0.05, busy=1.0)
@@ -49,6 +49,7 @@ def test_a_new_connection_has_longer_until_its_first_frame() -> None:
     assert watch(watchdog, 0, 30) == pytest.approx(20.2, abs=0.11)
 
 
+@pytest.mark.fault("F17")
 def test_a_process_that_slept_does_not_blame_the_camera() -> None:
     watchdog = flowing(30, 10)
     assert not watchdog.is_stalled(70.0)
@@ -66,6 +67,7 @@ def pictures(moving: bool, count: int, seed: int = 0) -> list[np.ndarray]:
     return [np.roll(still, index * moving, axis=1) for index in range(count)]
 
 
+@pytest.mark.fault("F07")
 def test_the_same_picture_for_ten_seconds_is_frozen_and_motion_ends_it() -> None:
     watchdog = FrozenWatch()
     frozen = [watchdog.is_frozen(p, i / 15) for i, p in enumerate(pictures(False, 15 * 12))]
@@ -140,3 +142,12 @@ def test_a_busy_thread_that_keeps_up_does_not_take_on_more() -> None:
     run(shedding, SLOW, 0, 3)
     busy = Load(fps_received=15, fps_analysed=15, age_p95_s=0.1, busy=0.9)
     assert set(run(shedding, busy, 3, 60)) == {1}
+
+
+def test_a_call_that_lasts_ten_seconds_hangs_but_not_one_that_slept() -> None:
+    watch = HangWatch(after_s=10)
+    asked = [watch.is_hung(0.0, float(now_s)) for now_s in range(13)]
+    assert asked == [False] * 11 + [True] * 2
+    assert not watch.is_hung(None, 13.0)
+    assert not watch.is_hung(12.5, 80.0), "the process was stopped for a minute"
+    assert [watch.is_hung(12.5, float(now_s)) for now_s in range(81, 92)][-2:] == [False, True]
