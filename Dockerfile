@@ -1,7 +1,7 @@
 # fakewatch as a container, in two flavours:
 #   docker build --target cpu -t fakewatch .
 #   docker build --target gpu -t fakewatch:gpu .     then run with --gpus all
-# It listens on all addresses inside the container, and therefore refuses to start without a token:
+# It listens on all addresses inside the container; without a token or users it makes a token of its own in /data:
 #   docker run --read-only --tmpfs /tmp -p 127.0.0.1:8080:8080 -v fakewatch:/data \
 #     -v ./token:/run/secrets/token:ro -e FAKEWATCH_AUTH__TOKEN_FILE=/run/secrets/token fakewatch
 # compose.yaml does that, with a Prometheus and a Grafana.

@@ -8,6 +8,7 @@ ifeq ($(origin DEVICE),undefined)
 DEVICE := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
 endif
 ARGS ?=
+ROOMS := pipeline stream_server export benchmarks onnx_models
 RUNTIME := $(VENV)/.fakewatch-$(DEVICE)
 DEV := $(VENV)/.fakewatch-dev
 INPUTS := pyproject.toml constraints.txt
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 # cpu and gpu builds of ONNX Runtime overwrite each other: the other one has to go first.
 RIVAL := $(if $(filter gpu,$(DEVICE)),onnxruntime,onnxruntime-gpu)
 
-.PHONY: help serve test lint types bench check clean
+.PHONY: help serve training test lint types audit faults bench check clean
 .DELETE_ON_ERROR:
 
 help: ## list the verbs
@@ -24,6 +25,9 @@ help: ## list the verbs
 
 serve: $(RUNTIME) ## set up what is missing, start the service and open its page
 	@$(BIN)/fakewatch serve --open $(ARGS)
+
+training: $(RUNTIME) ## install what the verbs data, train, evaluate and export need
+	@$(PIP) --editable '.[$(DEVICE),train]'
 
 test: $(DEV) ## run every test layer; what this machine cannot run is skipped with its reason
 	@$(BIN)/python -m pytest $(ARGS)
@@ -35,6 +39,14 @@ lint: $(DEV) ## style, formatting and who may import whom
 
 types: $(DEV) ## mypy --strict on every room
 	@$(BIN)/mypy
+
+audit: $(DEV) ## insecure code, and known weaknesses of the pinned packages (OFFLINE=1 leaves those out)
+	@$(BIN)/ruff check --select S
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(ROOMS)
+	@$(if $(OFFLINE),,$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip)
+
+faults: $(DEV) ## inject every fault by its test; writes docs/faults.md
+	@$(BIN)/python -m benchmarks.faults $(ARGS)
 
 bench: $(DEV) ## measure on this machine; writes benchmarks/results/*.json
 	@$(BIN)/python -m benchmarks $(ARGS)
