@@ -280,6 +280,8 @@ class StreamAnalyzer:
             reasons=fused.reasons,
             first_seen_s=look.tracked.first_seen_s,
             scored=look.score is not None,
+            low_prob=fused.low_prob,
+            high_prob=fused.high_prob,
         )
 
     def _bury(self, time_s: float, changes: list[AlertChange]) -> None:

@@ -43,6 +43,9 @@ class Fused:
     logit: float | None
     reasons: tuple[Reason, ...]
     """Their `llr` add up to `logit`."""
+    low_prob: float | None = None
+    high_prob: float | None = None
+    """The classifier's 90 % band with the other terms added: it holds `fake_prob`."""
 
 
 _NOTHING = Fused(None, None, ())
@@ -66,7 +69,8 @@ def fuse(
     """
     if window is None or window.logit is None:
         return _NOTHING
-    terms = [_classifier(window, quality, settings)]
+    trusted = trust(quality, settings)
+    terms = [_classifier(window, trusted, settings)]
     repeats = any(cue.cue == "loop" for cue in cues)
     counted = None if repeats else _counted(blink)
     if counted is not None:
@@ -75,7 +79,12 @@ def fuse(
     if settings.prior_prob != 0.5:
         terms.append(_prior(settings.prior_prob))
     logit = math.fsum(term.llr for term in terms)
-    return Fused(1 / (1 + math.exp(-logit)), logit, tuple(terms))
+    others = math.fsum(term.llr for term in terms[1:])
+    low, high = (
+        None if prob is None else _prob(trusted * _capped(_logit(prob), settings) + others)
+        for prob in (window.low_prob, window.high_prob)
+    )
+    return Fused(_prob(logit), logit, tuple(terms), low, high)
 
 
 def trust(quality: Quality, settings: FuseSettings) -> float:
@@ -89,10 +98,8 @@ def trust(quality: Quality, settings: FuseSettings) -> float:
     return settings.poor_trust + (1 - settings.poor_trust) * share
 
 
-def _classifier(window: WindowScore, quality: Quality, settings: FuseSettings) -> Reason:
-    logit = window.logit or 0.0
-    cap = settings.classifier_cap
-    llr = trust(quality, settings) * min(cap, max(-cap, logit))
+def _classifier(window: WindowScore, trusted: float, settings: FuseSettings) -> Reason:
+    llr = trusted * _capped(window.logit or 0.0, settings)
     seconds = max(1, round(window.end_s - window.start_s))
     looks = f"{window.suspicious} of {window.samples} looks over the last {seconds} s"
     if llr >= settings.strong_llr:
@@ -102,6 +109,20 @@ def _classifier(window: WindowScore, quality: Quality, settings: FuseSettings) -
     else:
         text = f"The face's texture and edges show little sign of manipulation ({looks} did)."
     return Reason("classifier", llr, text)
+
+
+def _capped(logit: float, settings: FuseSettings) -> float:
+    return min(settings.classifier_cap, max(-settings.classifier_cap, logit))
+
+
+def _logit(prob: float) -> float:
+    """Far beyond any cap at most."""
+    bounded = min(1 - 1e-9, max(1e-9, prob))
+    return math.log(bounded / (1 - bounded))
+
+
+def _prob(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 def _counted(blink: BlinkStats | None) -> BlinkStats | LongBlinks | None:

@@ -102,4 +102,4 @@ def verdict_by(preset: str, seen: SeenFile) -> Verdict:
     answer = ask(preset, seen)
     fused = fused_by(answer)
     text = f"Judged by the rule of {preset}, not fakewatch's own; {answer.text}. {answer.weakness}"
-    return Verdict(_STATES[answer.answer], fused.fake_prob, fused.reasons, text)
+    return Verdict(_STATES[answer.answer], answer.fake_prob, fused.reasons, text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.cues import STANDING_OUT
-from pipeline.fuse import FuseSettings, fuse, trust
+from pipeline.fuse import Fused, FuseSettings, fuse, trust
 from pipeline.model_card import ModelCard, Thresholds
 from pipeline.types import (
     AlertPhase,
@@ -53,6 +53,9 @@ class Verdict:
     fake_prob: float | None
     reasons: tuple[Reason, ...]
     text: str
+    low_prob: float | None = None
+    high_prob: float | None = None
+    """A 90 % band around `fake_prob`; None for a picture, and where another rule judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +158,23 @@ class Judge:
             if self._still or seen.last_s - seen.first_s >= GLIMPSE_S
         ]
         reports = [self._face(track_id, seen) for track_id, seen in kept]
-        return tuple(sorted(reports, key=lambda face: -(face.fake_prob or 0.0)))
+        return tuple(
+            sorted(reports, key=lambda face: (_RANK[face.state], -(face.fake_prob or 0.0)))
+        )
 
     def verdict(self, faces: Sequence[FaceReport]) -> Verdict:
-        """The file is as suspicious as its most suspicious face, never their mean."""
+        """The file is as suspicious as its first, most suspicious face, never their mean."""
         if not faces:
             return Verdict(State.INSUFFICIENT, None, (), "No face was found, so nothing is said.")
-        worst = min(faces, key=lambda face: (_RANK[face.state], -(face.fake_prob or 0.0)))
-        return Verdict(worst.state, worst.fake_prob, worst.reasons, _TEXTS[worst.state])
+        worst = faces[0]
+        return Verdict(
+            worst.state,
+            worst.fake_prob,
+            worst.reasons,
+            _text(worst),
+            worst.low_prob,
+            worst.high_prob,
+        )
 
     def _meet(self, time_s: float) -> _Evidence:
         """All of a file is one window."""
@@ -176,23 +188,23 @@ class Judge:
             score = replace(score, low_prob=None, high_prob=None)
         blink = seen.last.blink if seen.last and not self._still else None
         cues = (*seen.cues.values(), *_median(seen.references))
-        fused = fuse(score, blink, seen.quality, self._settings, cues) if seen.quality else None
-        fake_prob = fused.fake_prob if fused else None
-        reasons = fused.reasons if fused else ()
-        if seen.alerts and seen.peak is not None and _prob(seen.peak) > (fake_prob or 0.0):
-            fake_prob, reasons = seen.peak.fused_prob, seen.peak.reasons
-            score = seen.peak.window or score
+        said = Fused(None, None, ())
+        if seen.quality is not None:
+            said = fuse(score, blink, seen.quality, self._settings, cues)
+        if seen.alerts and seen.peak is not None and _prob(seen.peak) > (said.fake_prob or 0.0):
+            peak = seen.peak
+            said = Fused(peak.fused_prob, None, peak.reasons, peak.low_prob, peak.high_prob)
         return FaceReport(
             track_id=track_id,
             first_s=seen.first_s,
             last_s=seen.last_s,
-            fake_prob=fake_prob,
-            state=self._state(fake_prob, seen.alerts),
-            reasons=reasons,
+            fake_prob=said.fake_prob,
+            state=self._state(said.fake_prob, seen.alerts),
+            reasons=said.reasons,
             blink=blink,
             samples=seen.samples,
-            low_prob=score.low_prob,
-            high_prob=score.high_prob,
+            low_prob=said.low_prob,
+            high_prob=said.high_prob,
             alerts=seen.alerts,
         )
 
@@ -211,6 +223,14 @@ _TEXTS = {
     State.CLEAR: "No signs of manipulation stood out. That does not prove that it is genuine.",
     State.INSUFFICIENT: "Too little could be judged to say anything.",
 }
+
+
+def _text(face: FaceReport) -> str:
+    """What is said of the worst face; what is odd about the picture is not passed over."""
+    odd = [reason.text for reason in face.reasons if reason.cue in STANDING_OUT]
+    if face.state is not State.CLEAR or not odd:
+        return _TEXTS[face.state]
+    return f"No signs of manipulation stood out in the face itself, but this did: {' '.join(odd)}"
 
 
 def _score(fake_prob: float) -> FrameScore:

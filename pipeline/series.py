@@ -149,11 +149,10 @@ class _Seen:
         else:
             self.judged_s += step_s
             self._draw("score", time_s, prob)
+            self._draw("band_low", time_s, reading.low_prob)
+            self._draw("band_high", time_s, reading.high_prob)
             if prob > self.peak_prob:
                 self.peak_prob, self.peak_s = prob, time_s
-        if reading.window is not None:
-            self._draw("band_low", time_s, reading.window.low_prob)
-            self._draw("band_high", time_s, reading.window.high_prob)
         if reading.scored:
             self._draw("frames", time_s, reading.frame_fake_prob)
         if reading.blink is not None:

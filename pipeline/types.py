@@ -177,6 +177,9 @@ class Reading:
     first_seen_s: float
     scored: bool = False
     """The classifier ran on this very frame."""
+    low_prob: float | None = None
+    high_prob: float | None = None
+    """A 90 % band around `fused_prob`: the window's, with the other reasons added."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.model_card import Thresholds
-from pipeline.report import FaceReport
+from pipeline.report import Verdict
 from pipeline.types import Reason
 
 BAR_WIDTH = 260.0
@@ -44,15 +44,15 @@ class Waterfall:
     zero_x: float
 
 
-def gauge(face: FaceReport | None, thresholds: Thresholds) -> Gauge | None:
-    """Lay out one face's probability; None where there is none."""
-    if face is None or face.fake_prob is None:
+def gauge(verdict: Verdict, thresholds: Thresholds) -> Gauge | None:
+    """Lay out the file's probability; None where there is none."""
+    if verdict.fake_prob is None:
         return None
-    low, high = face.low_prob, face.high_prob
+    low, high = verdict.low_prob, verdict.high_prob
     known = low is not None and high is not None
     band = (_share_x(low or 0.0), _share_x(high or 0.0)) if known else None
     return Gauge(
-        at=_share_x(face.fake_prob),
+        at=_share_x(verdict.fake_prob),
         band=(band[0], max(2.0, round(band[1] - band[0], 1))) if band else None,
         clear_at=_share_x(thresholds.clear_at),
         raise_at=_share_x(thresholds.raise_at),

@@ -31,7 +31,8 @@ def render(document: ReportDocument, video: str | None = None) -> str:
     duration_s = _duration_s(document)
     records = {record.track_id: record for record in document.record.faces}
     shown = report.faces[:SHOWN_FACES]
-    first = shown[0] if shown else None
+    worst = records.get(shown[0].track_id) if shown else None
+    by_rule = words.by_known_rule(report.verdict)
     return (
         _environment()
         .get_template("report.html")
@@ -49,8 +50,9 @@ def render(document: ReportDocument, video: str | None = None) -> str:
             ],
             others=report.faces[SHOWN_FACES:],
             duration_s=duration_s,
-            gauge=bars.gauge(first, thresholds),
-            in_short=words.in_short(first, records.get(first.track_id)) if first else (),
+            gauge=None if by_rule else bars.gauge(report.verdict, thresholds),
+            by_rule=by_rule,
+            in_short=words.in_short(report.verdict, worst) if shown else (),
             reach=max((picture.heat_reach for picture in document.pictures), default=0.0),
             video=quote(f"./{video}", safe="/.") if video else None,
             bars=bars,

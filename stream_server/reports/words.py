@@ -1,6 +1,6 @@
 """What a report says to people: states, cues, reasons not to judge, numbers as they read well."""
 
-from pipeline.report import FaceReport
+from pipeline.report import Verdict
 from pipeline.series import FaceRecord
 from pipeline.types import BlinkStats, State
 from stream_server.reports.charts import clock
@@ -54,9 +54,14 @@ def cue(name: str) -> str:
     return CUES.get(name, name.replace("_", " ").capitalize())
 
 
-def in_short(face: FaceReport, record: FaceRecord | None) -> tuple[str, ...]:
-    """Why this face stands where it stands: a few sentences for who reads nothing else."""
-    said = [reason.text for reason in sorted(face.reasons, key=lambda r: -abs(r.llr))[:2]]
+def by_known_rule(verdict: Verdict) -> bool:
+    """Whether a known system's rule gave it: its figure is then not calibrated."""
+    return any(reason.cue == "preset" for reason in verdict.reasons)
+
+
+def in_short(verdict: Verdict, record: FaceRecord | None) -> tuple[str, ...]:
+    """Why the file stands where it stands: a few sentences for who reads nothing else."""
+    said = [reason.text for reason in sorted(verdict.reasons, key=lambda r: -abs(r.llr))[:2]]
     if record is None:
         return tuple(said)
     if record.alerts:

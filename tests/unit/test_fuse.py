@@ -15,7 +15,8 @@ GOOD = Quality(200.0, 100.0, 0.5, 0.0, damaged=False, usable=True, reason=None)
 
 def window(logit: float | None, suspicious: int = 8) -> WindowScore:
     prob = None if logit is None else 1 / (1 + math.exp(-logit))
-    return WindowScore(0.0, 4.0, 16, 1.0, logit, prob, suspicious=suspicious)
+    low, high = (None if logit is None else 1 / (1 + math.exp(-logit - d)) for d in (-0.5, 0.5))
+    return WindowScore(0.0, 4.0, 16, 1.0, logit, prob, low, high, suspicious=suspicious)
 
 
 def blinks(llr: float, *, sufficient: bool = True, rate: float = 15.0) -> BlinkStats:
@@ -125,6 +126,8 @@ def test_with_all_cues_the_reasons_add_up_and_each_keeps_its_cap(logit, llr, cue
     assert ("blink" in by_cue) != ("loop" in by_cue), "the same seconds count only once"
     assert settings.blink_low <= by_cue.get("blink", 0.0) <= settings.blink_high
     assert [reason for reason in result.reasons if reason in cues] == cues
+    assert result.low_prob <= result.fake_prob + 1e-9
+    assert result.fake_prob <= result.high_prob + 1e-9
 
 
 @given(st.floats(0, 20), st.floats(-0.4, 2.0), terms, st.floats(0.5, 0.99))

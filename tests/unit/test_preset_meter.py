@@ -82,6 +82,11 @@ def test_a_file_is_judged_by_the_rule_with_its_weakness(prob, state):
     assert verdict_by("frame-mean", SeenFile(5.0, ())).state is State.INSUFFICIENT
 
 
+def test_a_rule_that_gives_no_probability_gets_none():
+    verdict = verdict_by("blink-10-20", SeenFile(60.0, (NOBODY,)))
+    assert (verdict.state, verdict.fake_prob) == (State.ALERT, None)
+
+
 def test_an_unknown_preset_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="frame-mean"):
         PresetMeter("nobodys").update(None, None, 0.0)

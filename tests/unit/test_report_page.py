@@ -61,7 +61,7 @@ def document(name="clip.mp4", faces=1, **changes):
         input=name,
         kind="video",
         duration_s=10.0,
-        verdict=Verdict(State.ALERT, 0.91, REASONS, "Strong signs of manipulation."),
+        verdict=Verdict(State.ALERT, 0.91, REASONS, "Strong signs of manipulation.", 0.8, 0.95),
         faces=tuple(face(track) for track in range(1, faces + 1)),
         model=ModelFacts("m", "1", "ab" * 32, "MIT", 0.8, 0.55, "cpu"),
         timing=Timing(2.0, 0.2, 300, 150, 0),
@@ -169,6 +169,17 @@ def test_it_says_what_was_seen_what_was_not_and_with_what():
         "No signs is not proof",
     ):
         assert sentence in page, sentence
+
+
+def test_a_known_systems_figure_is_not_called_calibrated():
+    one = document()
+    rule = (Reason("preset", 2.3, "By the rule of frame-mean, not fakewatch's own."),)
+    verdict = Verdict(State.ALERT, 0.91, rule, "Judged by the rule of frame-mean.")
+    page = render(replace(one, report=replace(one.report, verdict=verdict)))
+    header = page[page.index("<header") : page.index("</header>")]
+    assert "not calibrated" in header
+    assert "calibrated probability" not in header
+    assert '<svg class="gauge"' not in header
 
 
 def test_it_never_calls_anything_fake_or_real():

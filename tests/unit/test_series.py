@@ -61,6 +61,8 @@ def reading(track=1, prob=0.2, quality=FINE, closed=False, time_s=0.0):
         reasons=(),
         first_seen_s=0.0,
         scored=True,
+        low_prob=None if prob is None else 0.8 * prob,
+        high_prob=None if prob is None else 1.1 * prob,
     )
 
 

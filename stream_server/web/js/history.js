@@ -21,12 +21,12 @@ export class FaceHistory {
     this.reading = reading;
     this.seenMs = arrivedMs;
     this.motion.add(timeS * 1000, reading.box);
-    const { window: score, blink } = reading;
+    const { blink } = reading;
     this.scores.push({
       t: timeS,
       prob: reading.fused_prob,
-      low: score?.low_prob ?? null,
-      high: score?.high_prob ?? null,
+      low: reading.low_prob ?? null,
+      high: reading.high_prob ?? null,
     });
     this.eyes.push({ t: timeS, ear: blink?.ear ?? null, closed: blink?.closed ?? false });
     if (blink?.closed && !wasClosed) this.blinks.push(timeS);

@@ -97,7 +97,7 @@ export class FaceCard extends HTMLElement {
     const { likelihood, low, needle, meter } = this.#parts;
     const score = reading.window;
     const known = Number.isFinite(reading.fused_prob);
-    const range = band(score?.low_prob, score?.high_prob);
+    const range = band(reading.low_prob, reading.high_prob);
     const text = known ? `${percent(reading.fused_prob)}${range && ` (${range})`} · ${percent(score?.coverage)} of the last seconds seen` : `Insufficient: looks taken so far: ${score?.samples ?? 0}`;
     setText(likelihood, text);
     meter.classList.toggle("unknown", !known);
@@ -106,7 +106,7 @@ export class FaceCard extends HTMLElement {
       element.style.right = `${(1 - right) * 100}%`;
     };
     if (known) place(needle, reading.fused_prob, reading.fused_prob);
-    place(low, score?.low_prob ?? 0, score?.high_prob ?? 0);
+    place(low, reading.low_prob ?? 0, reading.high_prob ?? 0);
     const [clear, raise] = meter.querySelectorAll("i");
     clear.style.left = `${thresholds.clear_at * 100}%`;
     raise.style.left = `${thresholds.raise_at * 100}%`;

@@ -40,7 +40,9 @@ export class Report extends HTMLElement {
   #parts(report, table, view, address) {
     const { verdict } = report;
     const state = stateOf(verdict.state);
-    const prob = Number.isFinite(verdict.fake_prob) ? `Calibrated probability of manipulation: ${careful(verdict.fake_prob)}${band(report.faces[0])}. ` : "";
+    const known = verdict.reasons.some((reason) => reason.cue === "preset"); // its figure is not calibrated
+    const figure = known ? "By that rule's own count, which is not calibrated" : "Calibrated probability of manipulation";
+    const prob = Number.isFinite(verdict.fake_prob) ? `${figure}: ${careful(verdict.fake_prob)}${band(verdict)}. ` : "";
     const observed = new Map(report.observed.faces.map((face) => [face.track_id, face]));
     const still = report.kind === "image";
     return [

@@ -219,7 +219,8 @@ function detail(view, sending) {
   if (view.state === "receiving" && !sending) return "Choose the same file again to go on where it stopped.";
   if (view.state === "analysing" && view.worst) return `So far: ${stateOf(view.worst).long.toLowerCase()}.`;
   if (view.state !== "done") return "";
-  return Number.isFinite(view.fake_prob) ? `Probability of manipulation ${careful(view.fake_prob)}. ${view.text}` : view.text;
+  // A known system's figure is not calibrated, and its text says what it counted.
+  return Number.isFinite(view.fake_prob) && !view.preset ? `Probability of manipulation ${careful(view.fake_prob)}. ${view.text}` : view.text;
 }
 
 customElements.define("fw-uploads", Uploads);
