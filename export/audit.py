@@ -30,7 +30,7 @@ class Rows:
     def add(self, pair: Pair, look: Look) -> None:
         """Look at one pair as the network would see it."""
         self.families.append(pair.family)
-        place = place_of(pair.reach, pair.box, look, SIZE_PX)[:, :, 0]
+        place = place_of(pair.reach, pair.box, look, SIZE_PX)
         reach = cv2.dilate(place, np.ones((BLOCK_REACH_PX,) * 2, np.uint8)) > 0
         for image in (pair.real, pair.fake):
             shown = seen(image, pair.box, look, SIZE_PX)

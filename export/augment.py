@@ -92,15 +92,21 @@ def seen(image: Image, box: NDArray[np.float32], look: Look, size_px: int) -> Im
 
 
 def place_of(
-    region: NDArray[np.bool_], box: NDArray[np.float32], look: Look, size_px: int
+    region: NDArray[np.bool_] | NDArray[np.float32],
+    box: NDArray[np.float32],
+    look: Look,
+    size_px: int,
 ) -> Image:
-    """Where a region of the picture lands in the crop: `seen` without any loss; 255 is inside."""
+    """Where a region of the picture, in [0, 1], lands in the crop, (size_px, size_px) up to 255.
+
+    It is `seen` without any loss.
+    """
     plain = replace(
         look, low_px=0, ways=(0, 1), qualities=(), gain=1.0, lift=0.0, gamma=1.0, saturation=1.0,
         tint=(0.0, 0.0, 0.0), blur_sigma=0.0, noise_sigma=0.0, hole=None,
     )  # fmt: skip
-    painted = np.repeat(region[:, :, None].astype(np.uint8) * np.uint8(255), 3, axis=2)
-    return seen(painted, box, plain, size_px)
+    painted = np.rint(region.astype(np.float32) * 255).astype(np.uint8)
+    return seen(np.repeat(painted[:, :, None], 3, axis=2), box, plain, size_px)[:, :, 0]
 
 
 def _resized(image: Image, side: int, way: int) -> Image:

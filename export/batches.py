@@ -1,15 +1,16 @@
 """Training batches: fresh pairs of genuine and forged, and labelled pictures balanced by source."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export.augment import Look, seen
 from export.codec import CodecSettings, encoded
-from export.crops import CropStore
+from export.crops import Crop, CropStore
 from export.pairs import Pair, PairMaker
+from export.where import Cells, cells_of, same_cells, swapped_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,16 @@ class Batch:
     labels: NDArray[np.float32]
     """(N,): 1 = fake."""
     pairs: int
+    cells: NDArray[np.float32] | None = None
+    """(N, size / 16, size / 16): the forged share of each cell, NaN where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One crop of a batch."""
+
+    crop: NDArray[np.uint8]
+    cells: Cells
 
 
 class AnyMaker:
@@ -79,19 +90,24 @@ class Labelled:
         self._shares = np.array([weights[source] for source in both])
         self._shares /= self._shares.sum()
 
-    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[Shown]:
         """[genuine, fake] of one source, each with its own augmentation."""
         source = str(rng.choice(self._sources, p=self._shares))
         return [self._seen(source, label, size_px, rng) for label in (0, 1)]
 
-    def _seen(
-        self, source: str, label: int, size_px: int, rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def _seen(self, source: str, label: int, size_px: int, rng: np.random.Generator) -> Shown:
         crop = self._store[int(rng.choice(self._rows[source, label]))]
-        image = crop.image
         if rng.random() < 0.15:
-            image = encoded(image, CodecSettings.draw(rng))
-        return seen(image, crop.box, Look.draw(rng), size_px)
+            crop = replace(crop, image=encoded(crop.image, CodecSettings.draw(rng)))
+        return _shown(crop, size_px, rng)
+
+
+def _shown(crop: Crop, size_px: int, rng: np.random.Generator) -> Shown:
+    """A labelled crop with an augmentation of its own."""
+    look = Look.draw(rng)
+    fake = crop.facts["label"] == 1
+    cells = swapped_cells(crop, look, size_px) if fake else same_cells(0.0, size_px)
+    return Shown(seen(crop.image, crop.box, look, size_px), cells)
 
 
 class Couples:
@@ -107,11 +123,10 @@ class Couples:
         if not self._groups:
             raise ValueError("No group holds both genuine and fake pictures.")
 
-    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[Shown]:
         """[genuine, fake], each with its own augmentation."""
         rows = self._groups[int(rng.integers(len(self._groups)))]
-        crops = [self._store[int(rng.choice(rows[label]))] for label in (0, 1)]
-        return [seen(crop.image, crop.box, Look.draw(rng), size_px) for crop in crops]
+        return [_shown(self._store[int(rng.choice(rows[label]))], size_px, rng) for label in (0, 1)]
 
 
 class Generated:
@@ -122,7 +137,7 @@ class Generated:
             raise ValueError("Generated faces need genuine ones to be shown beside.")
         self._genuine, self._rows, self._generated = genuine, np.array(rows), generated
 
-    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[Shown]:
         """[genuine, fake], each with its own augmentation, half of them through the encoder."""
         crops = [
             self._genuine[int(rng.choice(self._rows))],
@@ -132,8 +147,8 @@ class Generated:
         if rng.random() < 0.5:
             images = [encoded(image, CodecSettings.draw(rng)) for image in images]
         return [
-            seen(image, crop.box, Look.draw(rng), size_px)
-            for image, crop in zip(images, crops, strict=True)
+            Shown(seen(image, crop.box, Look.draw(rng), size_px), same_cells(share, size_px))
+            for image, crop, share in zip(images, crops, (0.0, 1.0), strict=True)
         ]
 
 
@@ -145,7 +160,7 @@ class Either:
     ) -> None:
         self._sources, self._shares = list(sources), np.array(shares) / sum(shares)
 
-    def draw(self, size_px: int, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    def draw(self, size_px: int, rng: np.random.Generator) -> list[Shown]:
         """[genuine, fake] from one of them."""
         return self._sources[int(rng.choice(len(self._sources), p=self._shares))].draw(size_px, rng)
 
@@ -160,13 +175,21 @@ class Batches:
 
     def draw(self, pairs: int, labelled: int, rng: np.random.Generator) -> Batch:
         """`pairs` pairs and `labelled` genuine/fake couples."""
-        crops: list[NDArray[np.uint8]] = []
+        shown: list[Shown] = []
         for pair in self._pool.draw(pairs, rng) if self._pool else ():
-            look = Look.draw(rng)
-            crops += [
-                seen(image, pair.box, look, self._size_px) for image in (pair.real, pair.fake)
-            ]
+            shown += _both(pair, Look.draw(rng), self._size_px)
         for _ in range(labelled):
-            crops += self._labelled.draw(self._size_px, rng)
+            shown += self._labelled.draw(self._size_px, rng)
         labels = np.tile(np.array([0, 1], np.float32), pairs + labelled)
-        return Batch(np.stack(crops), labels, pairs)
+        crops, cells = np.stack([one.crop for one in shown]), np.stack([one.cells for one in shown])
+        return Batch(crops, labels, pairs, cells)
+
+
+def _both(pair: Pair, look: Look, size_px: int) -> list[Shown]:
+    """[genuine, forged], seen the same way."""
+    peak = max(float(pair.mask.max()), 1e-6)  # a faint blend is as much a forgery
+    cells = cells_of(pair.mask / np.float32(peak), pair.box, look, size_px)
+    return [
+        Shown(seen(pair.real, pair.box, look, size_px), same_cells(0.0, size_px)),
+        Shown(seen(pair.fake, pair.box, look, size_px), cells),
+    ]

@@ -38,10 +38,14 @@ class CropNet(nn.Module):
         """(N, 3, H, W) normalised RGB to (N, C, h, w)."""
         raise NotImplementedError
 
+    def normalised(self, crops: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 BGR to (N, 3, H, W) RGB as the network was trained on."""
+        pixels = crops.permute(0, 3, 1, 2)[:, [2, 1, 0]].to(torch.float32)
+        return (pixels - cast("Tensor", self.mean)) / cast("Tensor", self.scale)
+
     def features(self, crops: Tensor) -> Tensor:
         """(N, H, W, 3) uint8 BGR to (N, C, h, w)."""
-        pixels = crops.permute(0, 3, 1, 2)[:, [2, 1, 0]].to(torch.float32)
-        return self.maps((pixels - cast("Tensor", self.mean)) / cast("Tensor", self.scale))
+        return self.maps(self.normalised(crops))
 
     def pool(self, featmap: Tensor) -> Tensor:
         """(N, C, h, w) to what the head judges, (N, F)."""
@@ -52,10 +56,13 @@ class CropNet(nn.Module):
         projected = pooled @ cast("Tensor", self.projection).t()
         return projected / (projected.square().sum(1, keepdim=True).sqrt() + 1e-6)
 
+    def judged(self, featmap: Tensor) -> Tensor:
+        """(N, C, h, w) to raw logits (N,), 1 = fake."""
+        return cast("Tensor", self.head(self.dropout(self.pool(featmap)))).squeeze(1)
+
     def forward(self, crops: Tensor) -> Tensor:
         """Raw logits (N,), 1 = fake."""
-        pooled = self.pool(self.features(crops))
-        return cast("Tensor", self.head(self.dropout(pooled))).squeeze(1)
+        return self.judged(self.features(crops))
 
 
 class Served(nn.Module):

@@ -25,6 +25,11 @@ LITE0_STAGES = (
 )
 
 
+MIDDLE = 11
+"""So many blocks end with the last features of 16 px cells."""
+MIDDLE_CHANNELS = 112
+
+
 class SamePad(nn.Module):
     """TensorFlow's "same" padding of a strided convolution, which the weights were trained with."""
 
@@ -87,9 +92,17 @@ class Lite0(CropNet):
         self.blocks = nn.Sequential(*blocks)
         self.top = nn.Sequential(_conv(320, 1280, 1, 1, 1), _norm(1280), nn.ReLU6())
 
+    def middle(self, pixels: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 112, H/16, W/16)."""
+        return cast("Tensor", self.blocks[:MIDDLE](self.stem(pixels)))
+
+    def rest(self, middle: Tensor) -> Tensor:
+        """(N, 112, H/16, W/16) to (N, 1280, H/32, W/32)."""
+        return cast("Tensor", self.top(self.blocks[MIDDLE:](middle)))
+
     def maps(self, pixels: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 1280, H/32, W/32)."""
-        return cast("Tensor", self.top(self.blocks(self.stem(pixels))))
+        return self.rest(self.middle(pixels))
 
 
 def fold_norms(net: nn.Module) -> None:

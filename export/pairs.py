@@ -13,6 +13,7 @@ from export.crops import CropStore
 from export.forgery import FaceCrop, Family, forge
 from export.forgery.camera import grained
 from export.forgery.colour import smoothed, texture
+from export.forgery.face import Mask
 from export.forgery.masks import EYES
 from pipeline.types import Image
 
@@ -29,8 +30,13 @@ class Pair:
     fake: Image
     box: NDArray[np.float32]
     family: str
-    reach: NDArray[np.bool_]
-    """(height, width): where the forgery may have changed anything, before compression."""
+    mask: Mask
+    """(height, width) in [0, 1]: how much of each pixel was forged, before compression."""
+
+    @property
+    def reach(self) -> NDArray[np.bool_]:
+        """(height, width): where the forgery may have changed anything."""
+        return self.mask > 0
 
 
 def usable(store: CropStore, index: int) -> bool:
@@ -94,7 +100,7 @@ class PairMaker:
         donor = face_of(self._store, self._donor(place, rng))
         family, forged = forge(self._table, self._shares, target, donor, rng)
         real, fake = forged.target, forged.fake
-        return _compressed(Pair(real, fake, target.box, family, forged.mask > 0), rng)
+        return _compressed(Pair(real, fake, target.box, family, forged.mask), rng)
 
     def _donor(self, place: int, rng: np.random.Generator) -> int:
         tried = rng.integers(len(self._indices), size=DONORS_TRIED)
@@ -134,11 +140,11 @@ def _compressed(pair: Pair, rng: np.random.Generator) -> Pair:
     fake = FaceCrop(pair.fake, nowhere, pair.box).scaled(factor)
     settings = CodecSettings.draw(rng)
     side = real.image.shape[0]
-    reach = cv2.resize(pair.reach.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    mask = cv2.resize(pair.mask, (side, side), interpolation=cv2.INTER_LINEAR)
     return Pair(
         encoded(real.image, settings),
         encoded(fake.image, settings),
         real.box,
         pair.family,
-        np.asarray(reach > 0, np.bool_),
+        np.asarray(mask, np.float32),
     )

@@ -59,6 +59,8 @@ class OptimiserConfig:
     pair_weight: float
     pair_margin: float
     ema: float
+    where_weight: float = 0.0
+    """Of the question where a crop is forged (export/where.py); 0 does not ask it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from export.feed import Lot
 from export.nets import Lite0, fold_norms
 from export.run_config import OptimiserConfig, RunConfig
 from export.validation import Judged
+from export.where import Where, where_loss
 
 FLOOR = 0.01
 """The cosine ends at this share of the peak."""
@@ -46,10 +47,11 @@ def loss_of(logits: Tensor, batch: Batch, config: OptimiserConfig) -> Tensor:
     return loss + config.pair_weight * nn.functional.softplus(gap).mean()
 
 
-def optimiser_of(net: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:
-    """AdamW that decays weights and leaves biases alone; the head learns faster."""
+def optimiser_of(net: nn.Module, where: Where | None, config: OptimiserConfig) -> torch.optim.AdamW:
+    """AdamW that decays weights and leaves biases alone; the heads learn faster."""
     trained = [(name, tensor) for name, tensor in net.named_parameters() if tensor.requires_grad]
     head = [tensor for name, tensor in trained if name.startswith(("head.", "over_time."))]
+    head += list(where.parameters()) if where else []
     body = [tensor for name, tensor in trained if not name.startswith(("head.", "over_time."))]
     groups = [
         {"params": head, "scale": config.head_scale, "weight_decay": config.weight_decay},
@@ -84,6 +86,8 @@ def network(config: RunConfig, saved: dict[str, Any] | None) -> nn.Module:
     net = architectures.build(config.architecture, config.size_px)
     if config.fold and not isinstance(net, Lite0):
         raise ValueError(f"fold = true is for {architectures.DEFAULT} only.")
+    if config.optimiser.where_weight and not isinstance(net, Lite0):
+        raise ValueError(f"where_weight is for {architectures.DEFAULT} only.")
     if isinstance(net, SequenceNet) != (config.frames > 1):
         usual = architectures.usual_frames(config.architecture)
         raise ValueError(f"{config.architecture} needs `frames`; it is meant for {usual}.")
@@ -120,7 +124,8 @@ class Trainer:
         for tensor in self.net.parameters():
             if tensor.ndim == 4:
                 tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
-        self.optimiser = optimiser_of(self.net, config.optimiser)
+        self.where = self._asked().to(device) if config.optimiser.where_weight else None
+        self.optimiser = optimiser_of(self.net, self.where, config.optimiser)
         self.ema = _copy(self.net)
         if state is not None:
             self._go_on(state)
@@ -132,11 +137,21 @@ class Trainer:
         self._kind = half or torch.float16
         self._scaler = torch.amp.GradScaler(device.type, enabled=self._mixed and half is None)
 
+    def _asked(self) -> Where:
+        """The second question; what a run that this one starts from knows of it is kept."""
+        where, start = Where(), self.config.start
+        if start is not None and start != SCRATCH:
+            known = torch.load(start, map_location="cpu", weights_only=True).get("where")
+            where.load_state_dict(known or where.state_dict())
+        return where
+
     def _go_on(self, state: dict[str, Any]) -> None:
         self.progress = Progress(**state["progress"])
         self.best = state.get("best")
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema = {name: value.to(self.device) for name, value in state["ema"].items()}
+        if self.where is not None:
+            self.where.load_state_dict(state["where"])
 
     def _set_modes(self) -> None:
         self.net.train()
@@ -165,8 +180,12 @@ class Trainer:
         batch = next(batches)
         crops = torch.from_numpy(batch.crops).to(self.device)
         with torch.autocast(self.device.type, self._kind, enabled=self._mixed):
-            logits = self.net(crops)
+            logits, cells = self._answers(crops)
         loss = loss_of(logits.float(), batch, self.config.optimiser)
+        if cells is not None and batch.cells is not None:
+            loss = loss + self.config.optimiser.where_weight * where_loss(
+                cells.float(), batch.cells
+            )
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(self._scaler.scale(loss))
         self._scaler.unscale_(self.optimiser)
@@ -177,6 +196,12 @@ class Trainer:
         self.progress.images += len(batch.labels) * self.processes
         right = ((logits.detach() > 0).cpu().numpy() == (batch.labels > 0.5)).mean()
         return float(loss.detach()), float(right)
+
+    def _answers(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.where is None or not isinstance(self.net, Lite0):
+            return self.net(crops), None
+        logits, cells = self.where(self.net, crops)
+        return logits, cells
 
     def agree(self) -> bool:
         """Average the workers' weights, follow them in the moving average; True to go on."""
@@ -195,7 +220,8 @@ class Trainer:
     def _average(self) -> None:
         """All workers' weights and batch statistics become their mean."""
         with torch.no_grad():
-            tensors = [t for t in self.net.state_dict().values() if t.is_floating_point()]
+            states = [module.state_dict() for module in (self.net, self.where) if module]
+            tensors = [t for state in states for t in state.values() if t.is_floating_point()]
             flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
             dist.all_reduce(flat)
             flat /= self.processes
@@ -215,8 +241,10 @@ class Trainer:
 
     def save(self) -> None:
         """Write `last.pt`, from which the run can go on."""
-        more = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-        self._write("last.pt", {**more, "best": self.best})
+        more: dict[str, Any] = {"net": self.net.state_dict(), "best": self.best}
+        if self.where is not None:
+            more["where"] = self.where.state_dict()
+        self._write("last.pt", {**more, "optimiser": self.optimiser.state_dict()})
 
     def _write(self, name: str, more: dict[str, Any]) -> None:
         """In one move, so that a crash leaves the file before it."""

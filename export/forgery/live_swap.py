@@ -33,6 +33,8 @@ class LiveSwap:
         mask = _paste_mask(target, rng)
         patch = shifted(patch, rng, 0.3) if rng.random() < 0.4 else patch
         patch = matched(patch, target.image, mask, rng.uniform(0.6, 1.0))
+        if rng.random() < 0.35:
+            patch = _evenly_lit(patch, mask, rng)
         if rng.random() < 0.25:
             soft = cv2.GaussianBlur(patch, (0, 0), 1.2)
             patch = np.clip(patch + (patch - soft) * rng.uniform(0.4, 1.2), 0, 255)
@@ -72,6 +74,19 @@ class LiveSwap:
         kept = np.float32(rng.uniform(0, 0.8) if rng.random() < 0.5 else 0.0)
         mixed = share * pasted + (1 - share) * base + detail * kept
         return np.asarray(np.clip(mixed, 0, 255), np.float32)
+
+
+def _evenly_lit(patch: Pixels, mask: Mask, rng: np.random.Generator) -> Pixels:
+    """Highlights and shade drawn together, as by a model that was trained on even light.
+
+    Only what is coarser than a feature changes, so that features stay as sharp as they were.
+    """
+    inside = mask > 0.5
+    if not inside.any():
+        return patch
+    coarse = cv2.GaussianBlur(patch, (0, 0), 0.05 * patch.shape[0]).mean(2, keepdims=True)
+    even = patch - np.float32(rng.uniform(0.15, 0.6)) * (coarse - np.median(coarse[inside]))
+    return np.asarray(np.clip(even, 0, 255), np.float32)
 
 
 def _through_square(patch: Pixels, target: FaceCrop, rng: np.random.Generator) -> Pixels:

@@ -21,9 +21,9 @@ def pairs(count: int, leak: bool) -> list[Pair]:
         fake[40:80, 40:80] = 128
         if leak:
             fake = np.asarray((fake.astype(int) - 128) * 0.7 + 128, np.uint8)
-        reach = np.zeros((SIDE, SIDE), np.bool_)
-        reach[40:80, 40:80] = True
-        made.append(Pair(real, fake, BOX, "test", reach))
+        mask = np.zeros((SIDE, SIDE), np.float32)
+        mask[40:80, 40:80] = 1.0
+        made.append(Pair(real, fake, BOX, "test", mask))
     return made
 
 
