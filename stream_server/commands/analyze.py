@@ -24,7 +24,7 @@ from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports import file_analysis
 from stream_server.reports.annotate import AnnotatedClip, write_picture
-from stream_server.reports.document import ReportDocument, examine
+from stream_server.reports.document import ReportDocument, examine, to_json
 from stream_server.reports.page import render
 from stream_server.reports.pdf import PdfError, to_pdf
 from stream_server.reports.reference_file import enrol_file
@@ -236,16 +236,16 @@ def _stem(source: str) -> str:
 
 def _show(document: ReportDocument, args: argparse.Namespace) -> None:
     report = document.report
-    line = json.dumps(dataclasses.asdict(report), ensure_ascii=False)
     if args.output:
         path = args.output / f"{_stem(report.input)}.report.json"
-        path.write_text(line + "\n", encoding="utf-8")
+        path.write_text(to_json(document) + "\n", encoding="utf-8")
         page = render(document, f"{_stem(report.input)}.annotated.mp4")
         path.with_suffix(".html").write_text(page, encoding="utf-8")
         if args.format == "pdf":
             path.with_suffix(".pdf").write_bytes(to_pdf(render(document)))
     if args.format == "json":
-        sys.stdout.write(line + "\n")
+        # One line an input, without the curves: those are in the files of --output.
+        sys.stdout.write(json.dumps(dataclasses.asdict(report), ensure_ascii=False) + "\n")
         sys.stdout.flush()
     else:
         print_report(report, document.provenance, Console())

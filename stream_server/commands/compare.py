@@ -19,6 +19,7 @@ from stream_server.loading import add_model_options, load_as_asked
 from stream_server.redact import redact
 from stream_server.reports import file_analysis
 from stream_server.reports.compared import Comparison, Row, compared
+from stream_server.reports.words import HEADLINES
 from stream_server.settings import Settings
 
 EXIT_START, EXIT_UNREADABLE, EXIT_NOT_JUDGED = 2, 3, 4
@@ -138,9 +139,14 @@ def show(comparison: Comparison, console: Console) -> None:
         why = Text(row.reason)
         why.append(f"\nWeakness: {row.weakness}", style="dim")
         prob = "-" if row.fake_prob is None else f"{row.fake_prob:.0%}"
-        table.add_row(Text(row.rule), Text(row.answer), prob, _seconds(row), why)
+        table.add_row(Text(row.rule), Text(_answer(row)), prob, _seconds(row), why)
     console.print(table)
     console.print(comparison.note, style="dim", highlight=False)
+
+
+def _answer(row: Row) -> str:
+    """A state in words: "clear" alone could be read as an acquittal."""
+    return HEADLINES[State(row.answer)].lower() if row.answer in set(State) else row.answer
 
 
 def _seconds(row: Row) -> str:

@@ -69,7 +69,7 @@ def compared(
 def _own_row(report: FileReport, limits: str, judged_by: str) -> Row:
     """What the report says, with the terms that its probability is the sum of."""
     verdict = report.verdict
-    terms = "; ".join(f"{reason.llr:+.2f} {reason.text}" for reason in verdict.reasons)
+    terms = " ".join(f"{reason.llr:+.2f}: {reason.text}" for reason in verdict.reasons)
     return Row(
         rule=judged_by,
         answer=verdict.state.value,

@@ -51,6 +51,7 @@ async def test_it_says_why_and_a_click_on_the_timeline_seeks_the_annotated_copy(
     why = await report.locator(".report-face .report-table").inner_text()
     assert "Texture and edges" in why
     assert "Sum" in why
+    assert "press Enter, to go there" in await report.locator(".timeline-legend").inner_text()
     assert await page.evaluate(f"{VIDEO}.duration") == pytest.approx(SECONDS, abs=0.5)
     box = await page.locator(SLIDER).bounding_box()
     left, right = 58 / 960, 952 / 960
@@ -86,6 +87,7 @@ async def test_all_of_it_works_by_keyboard(open_page, clip):
     for rule in ("fakewatch", *presets()):
         assert rule in table
     assert table.count("Weakness:") == 1 + len(presets())
+    assert "Strong signs of manipulation" in table
     await page.keyboard.press("Escape")
     await wait_for(page, "!document.querySelector('fw-report dialog').open")
     await wait_for(page, "document.querySelector('fw-report video') === null")
@@ -95,6 +97,14 @@ async def test_all_of_it_works_by_keyboard(open_page, clip):
 
 async def test_it_fits_a_phone_in_the_dark(open_page, clip, shoot):
     page = await shown(open_page, clip, width=390, height=844, scheme="dark")
+    # The drawing is wider than the phone, and is moved to where its cursor is.
+    cursor = await page.locator(f"{SLIDER} .cursor").bounding_box()
+    assert 0 < cursor["x"] < 390
+    assert await page.evaluate(f"document.querySelector('{SLIDER}').parentElement.scrollLeft") > 0
+    acts = "[...document.querySelectorAll('fw-uploads .upload-row[data-state=done]')].map((row) =>"
+    acts += " row.getBoundingClientRect().right - Math.max(...[...row.querySelectorAll("
+    acts += "'.upload-acts > :not([hidden])')].map((one) => one.getBoundingClientRect().right)))"
+    assert all(room > 0 for room in await page.evaluate(acts)), "no button stands out of its row"
     await page.locator("fw-report .report-compare summary").click()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     dialog = "document.querySelector('fw-report dialog')"

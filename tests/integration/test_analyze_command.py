@@ -104,6 +104,8 @@ def test_no_face_is_insufficient_and_never_clear(analyze: Run, media: Path) -> N
         "fake_prob": None,
         "reasons": [],
         "text": "No face was found, so nothing is said.",
+        "low_prob": None,
+        "high_prob": None,
     }
 
 
@@ -135,6 +137,11 @@ def test_a_folder_is_walked_and_the_output_folder_filled(
         "turns.mp4.annotated.mp4",
         "green.png.annotated.jpg",
     } <= written
+    twin = json.loads((tmp_path / "out" / "turns.mp4.report.json").read_text())
+    assert len(twin["origin"]["input_sha256"]) == 64
+    assert "toy-green" in [card["name"] for card in twin["origin"]["cards"]]
+    assert twin["observed"]["faces"][0]["alerts"]
+    assert twin["provenance"]["status"]
     with av.open(str(tmp_path / "out" / "turns.mp4.annotated.mp4")) as container:
         frames = list(container.decode(video=0))
     assert len(frames) == 120

@@ -37,6 +37,7 @@ export class Timeline extends EventTarget {
   #duration;
   #at = 0;
   #cursor = s("path", { class: "cursor" });
+  #box;
   #said = h("p", { class: "timeline-said" });
 
   /** `face`: one of the report's observed faces; emits "seek" (detail: seconds). */
@@ -56,7 +57,8 @@ export class Timeline extends EventTarget {
     this.#draw(thresholds);
     this.slider.addEventListener("click", (event) => this.#click(event));
     this.slider.addEventListener("keydown", (event) => this.#key(event));
-    this.element = h("div", { class: "timeline-box" }, this.slider, this.#said);
+    this.#box = h("div", { class: "timeline-box" }, this.slider);
+    this.element = h("div", {}, this.#box, this.#said);
     this.show(face.peak_s ?? 0);
   }
 
@@ -69,6 +71,13 @@ export class Timeline extends EventTarget {
     this.slider.setAttribute("aria-valuenow", this.#at.toFixed(1));
     this.slider.setAttribute("aria-valuetext", text);
     setText(this.#said, text);
+    this.reveal();
+  }
+
+  /** On a phone the drawing is wider than the screen: keep the cursor in sight. */
+  reveal() {
+    const { scrollWidth, clientWidth } = this.#box;
+    if (scrollWidth > clientWidth) this.#box.scrollLeft = (this.#x(this.#at) / WIDTH) * scrollWidth - clientWidth / 2;
   }
 
   #words() {
@@ -106,6 +115,7 @@ export class Timeline extends EventTarget {
       ...judged.map((one) => s("rect", { class: one[3] >= 0.5 ? "judged" : "unjudged", x: x(one[0]), y: STRIP.top, width: Math.max(1, x(one[0] + step) - x(one[0])), height: STRIP.height })),
       label(y(1) * 1 + 4, "100 %"),
       label(y(raise) * 1 + 4, "alert"),
+      label(y(clear) * 1 + 4, "some"),
       label(y(0) * 1 + 4, "0 %"),
       label(EYES.bottom - 8, "eyes"),
       label(STRIP.top + 8, "judged"),

@@ -32,6 +32,7 @@ export class Report extends HTMLElement {
       const [report, table] = await Promise.all([get(`${address}/report.json`), get(`${address}/compare`).catch(() => null)]);
       this.#timelines = [];
       this.#body.replaceChildren(...this.#parts(report, table, view, address));
+      for (const line of this.#timelines) line.reveal();
     } catch (error) {
       this.#body.replaceChildren(h("p", { class: "form-fault", role: "alert" }, error.message));
     }
@@ -76,10 +77,11 @@ export class Report extends HTMLElement {
   #face(face, seen, report, still) {
     const parts = [h("h3", {}, `Face ${face.track_id}: ${stateOf(face.state).long}`), h("p", {}, probability(face, still))];
     if (seen && !still) {
+      const how = this.#video ? "Click on it, or move with the arrow keys and press Enter, to go there in the copy." : "Click on it, or use the arrow keys, to read it there.";
       const line = new Timeline(seen, Math.max(report.duration_s ?? 0, face.last_s), report.model, `Face ${face.track_id} over time`);
       line.addEventListener("seek", ({ detail }) => this.#seek(detail));
       this.#timelines.push(line);
-      parts.push(line.element, this.#moments(seen));
+      parts.push(line.element, legend(how), this.#moments(seen));
     }
     if (face.reasons.length) parts.push(waterfall(face));
     return h("section", { class: "report-face" }, ...parts.filter(Boolean));
@@ -115,6 +117,12 @@ export class Report extends HTMLElement {
 function band(face) {
   if (!Number.isFinite(face?.low_prob) || !Number.isFinite(face?.high_prob)) return "";
   return ` (90 % band ${careful(face.low_prob)} to ${careful(face.high_prob)})`;
+}
+
+/** What the drawing shows, in the colours that it has them in. */
+function legend(how) {
+  const keys = { score: "probability over the last seconds", dots: "single looks", ear: "opening of the eyes", blink: "blink", judged: "judged", unjudged: "seen, not judged" };
+  return h("p", { class: "timeline-legend" }, ...Object.entries(keys).map(([name, text]) => h("span", { "data-key": name }, text)), h("span", {}, how));
 }
 
 function probability(face, still) {
@@ -171,9 +179,9 @@ function comparison(table) {
       "tr",
       {},
       h("th", { scope: "row" }, row.rule),
-      h("td", {}, row.answer),
-      h("td", { class: "figure" }, Number.isFinite(row.fake_prob) ? careful(row.fake_prob) : "–"),
-      h("td", { class: "figure" }, index === 0 ? `${row.time_s.toFixed(1)} s` : `+${(1000 * row.time_s).toFixed(1)} ms`),
+      h("td", {}, index === 0 ? stateOf(row.answer).long : row.answer),
+      h("td", { class: "figure", "data-label": "Probability" }, Number.isFinite(row.fake_prob) ? careful(row.fake_prob) : "–"),
+      h("td", { class: "figure", "data-label": "Time" }, index === 0 ? `${row.time_s.toFixed(1)} s` : `+${(1000 * row.time_s).toFixed(1)} ms`),
       h("td", {}, row.reason, h("small", {}, `Weakness: ${row.weakness}`)),
     ),
   );
