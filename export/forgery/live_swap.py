@@ -45,11 +45,12 @@ class LiveSwap:
 
     def _likeness(self, target: FaceCrop, donor: FaceCrop, rng: np.random.Generator) -> Pixels:
         own = target.image.astype(np.float32)
-        base = onto(donor, target) if rng.random() < 0.55 else own
-        rebuilt = self._generator is not None and rng.random() < 0.75
+        base = _other_face(target, donor, own) if rng.random() < 0.55 else own
+        rebuilt = self._generator is not None and rng.random() < 0.3
         if rebuilt:
             base = self._rebuilt(base, target, donor, rng)
-        if rng.random() < (0.25 if rebuilt else 0.6):
+        # What a good model leaves: features as sharp as ever, skin without its grain.
+        if rng.random() < (0.25 if rebuilt else 0.75):
             base = smoothed(base, rng)
         return base
 
@@ -70,10 +71,16 @@ class LiveSwap:
         )  # fmt: skip
         # Finetuned models keep more detail than ours: some of the warped face's comes back.
         detail = base - cv2.GaussianBlur(base, (0, 0), target.side_px * 0.02)
-        share = np.float32(rng.uniform(0.5, 1.0))
-        kept = np.float32(rng.uniform(0, 0.8) if rng.random() < 0.5 else 0.0)
+        share = np.float32(rng.uniform(0.3, 0.85))
+        kept = np.float32(rng.uniform(0.3, 1.0))
         mixed = share * pasted + (1 - share) * base + detail * kept
         return np.asarray(np.clip(mixed, 0, 255), np.float32)
+
+
+def _other_face(target: FaceCrop, donor: FaceCrop, own: Pixels) -> Pixels:
+    """The donor's features in the target's oval; hair and background stay the target's."""
+    oval = feathered(hull(target, OVAL), target.side_px * 0.02)[:, :, None]
+    return np.asarray(onto(donor, target) * oval + own * (1 - oval), np.float32)
 
 
 def _evenly_lit(patch: Pixels, mask: Mask, rng: np.random.Generator) -> Pixels:
@@ -91,14 +98,14 @@ def _evenly_lit(patch: Pixels, mask: Mask, rng: np.random.Generator) -> Pixels:
 
 def _through_square(patch: Pixels, target: FaceCrop, rng: np.random.Generator) -> Pixels:
     """Down to the generator's square and back, on its own grid."""
-    size_px = int(rng.choice((96, 128, 128, 160, 224), p=(0.1, 0.25, 0.25, 0.15, 0.25)))
+    size_px = int(rng.choice((96, 128, 160, 224), p=(0.05, 0.3, 0.2, 0.45)))
     size_px = min(size_px, max(48, round(target.side_px * 1.1)))
     matrix = alignment(target, size_px, float(rng.uniform(1.2, 1.6)))
     square = cv2.warpAffine(
         patch, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     )
-    if rng.random() < 0.6:
-        square = resampled(np.asarray(square, np.float32), rng.uniform(0.45, 0.9), rng)
+    if rng.random() < 0.4:
+        square = resampled(np.asarray(square, np.float32), rng.uniform(0.55, 0.95), rng)
     flags = int(rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC))) | cv2.WARP_INVERSE_MAP
     out = cv2.warpAffine(
         square, matrix, (patch.shape[1], patch.shape[0]), flags=flags,
