@@ -4,7 +4,9 @@ import argparse
 import subprocess
 import sys
 
-ALONE = ("overhead", "file_speed", "startup", "reconnect", "streams", "long_file")
+ALONE = (
+    "classifier_speed", "overhead", "file_speed", "startup", "reconnect", "streams", "long_file",
+)  # fmt: skip
 """In this order: the short ones first."""
 WITH_DATA = {
     "blink": "TRACES",
@@ -12,6 +14,7 @@ WITH_DATA = {
     "time_to_alert": "CLIPS",
     "false_alarms": "--scores HELDOUT.npz --store STORE",
     "evaluation": "MODEL STORE",
+    "variants": "FOLD_RUN... --crops FOLDER",
 }
 """These measure on recordings of people, which are not part of the repository."""
 

@@ -106,6 +106,33 @@ def _overhead(figures: Figures) -> list[Row]:
     ]
 
 
+def _classifier_speed(figures: Figures) -> list[Row]:
+    rows = []
+    for model in figures["models"]:
+        budget = figures["budgets_ms"].get(model["precision"])
+        limit = f"; at most {budget:g} asked" if budget else ""
+        rows.append(
+            (
+                f"{model['name']}: one crop, one core, one thread",
+                f"{model['wall_ms']['p50']} ms (95 % within {model['wall_ms']['p95']} ms{limit})",
+            )
+        )
+    for model in figures["gpu"] or []:
+        paces = ", ".join(f"{size}: {pace}" for size, pace in model["crops_a_second"].items())
+        rows.append((f"{model['name']} on the GPU: crops a second by batch", paces))
+    return rows
+
+
+def _variants(figures: Figures) -> list[Row]:
+    return [
+        (
+            f"{name} less fp32: video AUC, {figures['what']}",
+            "{:+.4f} (95 % interval {:+.4f} to {:+.4f})".format(*row["pooled"]["difference"]),
+        )
+        for name, row in figures["variants"].items()
+    ]
+
+
 def _file_speed(figures: Figures) -> list[Row]:
     return [
         (
@@ -184,6 +211,8 @@ def _blink(figures: Figures) -> list[Row]:
 
 SECTIONS: tuple[tuple[str, Callable[[Figures], list[Row]]], ...] = (
     ("streams", _streams),
+    ("classifier_speed", _classifier_speed),
+    ("variants", _variants),
     ("overhead", _overhead),
     ("file_speed", _file_speed),
     ("long_file", _long_file),
