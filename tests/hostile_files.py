@@ -58,6 +58,38 @@ def turned_jpeg() -> bytes:
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
 
 
+def cmyk_jpeg() -> bytes:
+    """A JPEG in the four colours of a printer."""
+    from PIL import Image  # an extra's; see `need_package`
+
+    out = BytesIO()
+    Image.fromarray(np.ascontiguousarray(draw_face(240)[..., ::-1])).convert("CMYK").save(
+        out, "JPEG"
+    )
+    return out.getvalue()
+
+
+def hdr_clip(path: Path) -> bytes:
+    """Ten bits in the wide colours and the curve of HDR10, declared as such."""
+    options = {"x264-params": "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"}
+    return clip(path, pixel_format="yuv420p10le", options=options)
+
+
+def lying_clip(path: Path) -> bytes:
+    """A clip as a phone held sideways writes it: its pictures lie, and a matrix turns them."""
+    people = (np.ascontiguousarray(np.rot90(one)) for one in blinking_person(1, 15, **PERSON))
+    data = write_clip(path, people, 15).read_bytes()
+    # ISO/IEC 14496-12, 8.3.2: the track's matrix; this one is a quarter turn clockwise.
+    plain, quarter = (struct.pack(">9i", *matrix) for matrix in (_PLAIN, _QUARTER))
+    at = data.index(plain, data.index(b"tkhd"))
+    return data[:at] + quarter + data[at + len(plain) :]
+
+
+_ONE = 1 << 16
+_PLAIN = (_ONE, 0, 0, 0, _ONE, 0, 0, 0, 1 << 30)
+_QUARTER = (0, _ONE, 0, -_ONE, 0, 0, 0, 0, 1 << 30)
+
+
 def sound_only(path: Path) -> bytes:
     """A file with sound and no picture."""
     with av.open(str(path), "w") as container:
@@ -105,7 +137,7 @@ def _alpha(_: Path) -> bytes:
 
 
 def _crowd(_: Path) -> bytes:
-    return encoded(scene(crowd(40, 1280, 720), 1280, 720), ".jpg")
+    return encoded(scene(crowd(60, 1600, 900), 1600, 900), ".jpg")
 
 
 def _times(folder: Path, name: str, times_s: list[float]) -> bytes:
@@ -132,6 +164,7 @@ NO_MEDIA: dict[str, Make] = {
         b"m=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
     ),
     "beginning only.mp4": lambda folder: clip(folder / "b.mp4")[:1500],
+    "link.mp4": lambda _: b"written through a link" * 99,
     "program.exe": lambda _: b"MZ" + b"\x90" * 5000,
 }
 """Neither picture nor video."""
@@ -156,7 +189,7 @@ ODD: dict[str, tuple[str, Make]] = {
         "video",
         lambda folder: write_clip(folder / "n.mp4", [plain_wall(320, 240)] * 10, 15).read_bytes(),
     ),
-    "forty faces.jpg": ("image", _crowd),
+    "sixty faces.jpg": ("image", _crowd),
     "alpha.png": ("image", _alpha),
     "sixteen bits.png": (
         "image",
@@ -164,8 +197,11 @@ ODD: dict[str, tuple[str, Make]] = {
     ),
     "grey.png": ("image", lambda _: encoded(draw_face(240)[:, :, 0], ".png")),
     "tiny.png": ("image", lambda _: encoded(draw_face(16), ".png")),
+    "printer.jpg": ("image", lambda _: cmyk_jpeg()),
     "lossless.webp": ("image", lambda _: encoded(draw_face(240), ".webp")),
     "turned.jpg": ("image", lambda _: turned_jpeg()),
+    "turned.mp4": ("video", lambda folder: lying_clip(folder / "l.mp4")),
+    "hdr.mp4": ("video", lambda folder: hdr_clip(folder / "h.mp4")),
     "variable rate.mp4": (
         "video",
         lambda folder: _times(folder, "r.mp4", [0, 0.01, 0.3, 0.31, 0.9, 1.4, 1.41, 2]),
