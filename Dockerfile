@@ -15,7 +15,7 @@ COPY pyproject.toml constraints.txt ./
 # The dependencies first, in a layer that changes of our own code do not undo.
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
       > requirements.txt \
- && pip install --constraint constraints.txt --requirement requirements.txt
+ && pip install --constraint constraints.txt --requirement requirements.txt "psycopg[binary]"
 
 FROM packages AS packages-cpu
 RUN pip install --constraint constraints.txt onnxruntime

@@ -1,11 +1,10 @@
-"""The alert book: every alert from open to close, kept in SQLite with what is to be delivered."""
+"""The alert book: every alert from open to close, kept together with what is to be delivered."""
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from sqlite3 import Connection
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -14,7 +13,7 @@ from pipeline.types import Alert, AlertChange, AlertId, AlertPhase, Reason, Stre
 from stream_server.live import LiveAlert
 from stream_server.outbox import Outbox
 from stream_server.problems import NotFound
-from stream_server.store import StorageError, Store
+from stream_server.store import Run, StorageError, Store
 
 _UNSAVED = 1000
 """Changes kept in memory while the disk is full."""
@@ -38,9 +37,9 @@ class AlertBook:
         self._outbox = outbox
         self._lock = threading.RLock()
         self._unsaved: deque[tuple[Alert, bool]] = deque(maxlen=_UNSAVED)
-        self._open = {alert.alert_id: alert for alert in self._read("WHERE is_open")}
-        rows = store.read("SELECT max(seq) FROM event")
-        self.last_seq: int = rows[0][0] or 0
+        self._open = {alert.alert_id: alert for alert in self._read("WHERE is_open = 1")}
+        newest = store.read("SELECT max(seq) AS seq FROM event")[0]
+        self.last_seq: int = newest["seq"] or 0
         self.on_change: Callable[[], None] = lambda: None
         """Called, from any thread, after every change: something may be there to deliver."""
 
@@ -103,7 +102,7 @@ class AlertBook:
             known = self._open.get(alert_id)
         if known is not None:
             return known
-        found = self._read("WHERE alert_id = ?", alert_id)
+        found = self._read("WHERE alert_id = :alert", alert=alert_id)
         if not found:
             raise NotFound(f"There is no alert {alert_id}.")
         return found[0]
@@ -116,18 +115,21 @@ class AlertBook:
         limit: int = 100,
     ) -> list[Alert]:
         """List alerts, the newest first; state is "all", "open" or "closed"."""
-        return self._read(
-            "WHERE (?1 IS NULL OR stream_id = ?1) AND (?2 = 'all' OR is_open = (?2 = 'open'))"
-            " ORDER BY opened_at DESC, rowid DESC LIMIT ?3",
-            stream_id,
-            state,
-            limit,
-        )
+        which: dict[str, object] = {}
+        if stream_id is not None:
+            which["stream_id"] = stream_id
+        if state != "all":
+            which["is_open"] = int(state == "open")
+        chosen = " AND ".join(["1 = 1", *(f"{name} = :{name}" for name in which)])
+        newest = "ORDER BY opened_at DESC, alert_id DESC LIMIT :most"
+        return self._read(f"WHERE {chosen} {newest}", **which, most=limit)
 
     def since(self, seq: int, limit: int = 500) -> list[LiveAlert]:
         """List the changes after `seq`, in order: what a client missed."""
         rows = self._store.read(
-            "SELECT body, seq FROM event WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit
+            "SELECT body, seq FROM event WHERE seq > :seq ORDER BY seq LIMIT :most",
+            seq=seq,
+            most=limit,
         )
         return [LiveAlert(row["seq"], _ALERT.validate_json(row["body"])) for row in rows]
 
@@ -142,14 +144,28 @@ class AlertBook:
         Raises:
             StorageError: the database cannot be written.
         """
-        old = "SELECT alert_id FROM alert WHERE NOT is_open AND updated_at < ?"
-        with self._store.transaction() as connection:
+        old = "SELECT alert_id FROM alert WHERE is_open = 0 AND updated_at < :before"
+        with self._store.transaction() as run:
             # Only constant text is put together here.
-            connection.execute(f"DELETE FROM event WHERE alert_id IN ({old})", (_iso(before),))  # noqa: S608
-            connection.execute(f"DELETE FROM alert WHERE alert_id IN ({old})", (_iso(before),))  # noqa: S608
+            run(f"DELETE FROM event WHERE alert_id IN ({old})", before=_iso(before))  # noqa: S608
+            run(f"DELETE FROM alert WHERE alert_id IN ({old})", before=_iso(before))  # noqa: S608
 
-    def _read(self, where: str, *values: object) -> list[Alert]:
-        rows = self._store.read(f"SELECT body FROM alert {where}", *values)  # noqa: S608 - constants
+    def catch_up(self) -> None:
+        """Write what waits in memory, if the database takes it by now."""
+        with self._lock:
+            if not self._unsaved:
+                return
+            try:
+                with self._store.transaction() as run:
+                    seqs = [self._write(run, kept, deliver=yes) for kept, yes in self._unsaved]
+            except StorageError:
+                return
+            self._unsaved.clear()
+            self.last_seq = seqs[-1]
+        self.on_change()
+
+    def _read(self, where: str, **values: object) -> list[Alert]:
+        rows = self._store.read(f"SELECT body FROM alert {where}", **values)  # noqa: S608 - constants
         return [_ALERT.validate_json(row["body"]) for row in rows]
 
     def _record(self, alert: Alert, *, held: bool = False) -> LiveAlert:
@@ -160,48 +176,36 @@ class AlertBook:
             self._open.pop(alert.alert_id, None)
         told = not alert.suspended and (not held or alert.phase is AlertPhase.CLOSED)
         self._unsaved.append((alert, told))
-        try:
-            with self._store.transaction() as connection:
-                seqs = [self._write(connection, kept, deliver=yes) for kept, yes in self._unsaved]
-        except StorageError:
-            return LiveAlert(self.last_seq, alert)
-        self._unsaved.clear()
-        self.last_seq = seqs[-1]
-        self.on_change()
+        self.catch_up()
         return LiveAlert(self.last_seq, alert)
 
     def _amend(self, alert: Alert) -> LiveAlert:
         """Write what a user did; unlike an analysis, a user is told when that fails."""
-        with self._store.transaction() as connection:
-            self.last_seq = self._write(connection, alert, deliver=False)
+        with self._store.transaction() as run:
+            self.last_seq = self._write(run, alert, deliver=False)
         if alert.alert_id in self._open:
             self._open[alert.alert_id] = alert
         self.on_change()
         return LiveAlert(self.last_seq, alert)
 
-    def _write(self, connection: Connection, alert: Alert, *, deliver: bool) -> int:
-        body = _ALERT.dump_json(alert).decode()
-        is_open = alert.closed_at is None
-        connection.execute(
+    def _write(self, run: Run, alert: Alert, *, deliver: bool) -> int:
+        body, at = _ALERT.dump_json(alert).decode(), _iso(alert.updated_at)
+        run(
             "INSERT INTO alert (alert_id, stream_id, is_open, opened_at, updated_at, body)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (alert_id)"
-            " DO UPDATE SET is_open = ?3, updated_at = ?5, body = ?6",
-            (
-                alert.alert_id,
-                alert.stream_id,
-                is_open,
-                _iso(alert.opened_at),
-                _iso(alert.updated_at),
-                body,
-            ),
+            " VALUES (:alert, :stream, :is_open, :opened_at, :at, :body) ON CONFLICT (alert_id)"
+            " DO UPDATE SET is_open = excluded.is_open, updated_at = excluded.updated_at,"
+            " body = excluded.body",
+            alert=alert.alert_id,
+            stream=alert.stream_id,
+            is_open=int(alert.closed_at is None),
+            opened_at=_iso(alert.opened_at),
+            at=at,
+            body=body,
         )
-        cursor = connection.execute(
-            "INSERT INTO event (alert_id, at, body) VALUES (?, ?, ?)",
-            (alert.alert_id, _iso(alert.updated_at), body),
-        )
-        event = LiveAlert(cursor.lastrowid or 0, alert)
+        insert = "INSERT INTO event (alert_id, at, body) VALUES (:alert, :at, :body) RETURNING seq"
+        event = LiveAlert(run(insert, alert=alert.alert_id, at=at, body=body).scalar_one(), alert)
         if deliver:
-            self._outbox.post(connection, event)
+            self._outbox.post(run, event)
         return event.seq
 
 

@@ -112,7 +112,8 @@ def _build_routes(app: FastAPI) -> None:
 def wire(configuration: Configuration, loaded: Models) -> Wiring:
     """Make the parts and connect them."""
     settings = configuration.settings
-    metrics, hub, store = Metrics(), EventHub(), Store(settings.storage.path)
+    metrics, hub = Metrics(), EventHub()
+    store = Store(settings.storage.path, settings.storage.database_url)
     measured = measure_models(loaded, metrics)
     outbox = Outbox(store, [sink_name(sink) for sink in settings.sinks])
     book = AlertBook(store, outbox)

@@ -13,7 +13,7 @@ from stream_server.auth.accounts import Accounts
 from stream_server.metrics import Metrics
 from stream_server.outbox import Outbox
 from stream_server.readiness import Health
-from stream_server.settings import StorageSettings
+from stream_server.storage_settings import StorageSettings
 from stream_server.store import StorageError
 from stream_server.streams.registry import StreamRegistry
 
@@ -63,10 +63,11 @@ async def follow_accounts(accounts: Accounts) -> None:
 
 
 async def tidy(alerts: AlertBook, outbox: Outbox, settings: Callable[[], StorageSettings]) -> None:
-    """Delete what is past its retention, at once when that was changed, until cancelled."""
+    """Write what waited for the database, delete what is past its retention, until cancelled."""
     done: StorageSettings | None = None
     done_s = 0.0
     while True:
+        await asyncio.to_thread(alerts.catch_up)
         if settings() != done or time.monotonic() - done_s >= _TIDY_EVERY_S:
             done, done_s = settings(), time.monotonic()
             before = datetime.now(UTC) - timedelta(days=done.retention_days)

@@ -1,14 +1,13 @@
-"""The outbox: deliveries that wait in SQLite until a sink has taken them, or gave up for good."""
+"""The outbox: deliveries that wait until a sink has taken them, or gave up for good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from sqlite3 import Connection
 
 from pydantic import TypeAdapter
 
 from pipeline.types import AlertPhase
 from stream_server.live import LiveAlert, to_json
-from stream_server.store import Store
+from stream_server.store import Run, Store
 
 _EVENT = TypeAdapter(LiveAlert)
 _LONGEST_WAIT_S = 12 * 3600.0
@@ -16,10 +15,10 @@ _LONGEST_WAIT_S = 12 * 3600.0
 
 # The oldest of each alert only, so that "closed" never overtakes "opened".
 _DUE = """
-SELECT * FROM outbox AS this WHERE sink = ?1 AND NOT dead AND (due_s <= ?2 OR due_s > ?3)
-AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.sink = ?1 AND NOT earlier.dead
+SELECT * FROM outbox AS this WHERE sink = :sink AND dead = 0 AND (due_s <= :now OR due_s > :far)
+AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.sink = :sink AND earlier.dead = 0
                 AND earlier.alert_id = this.alert_id AND earlier.id < this.id)
-ORDER BY id LIMIT ?4
+ORDER BY id LIMIT :most
 """
 
 
@@ -61,26 +60,30 @@ class Outbox:
         self.sinks = tuple(sinks)
         """Names of those that get every event; a reload replaces it."""
 
-    def post(self, connection: Connection, event: LiveAlert) -> None:
+    def post(self, run: Run, event: LiveAlert) -> None:
         """Queue an event for every sink; it replaces an update that still waits."""
         alert, body = event.alert, to_json(event)
         if alert.phase is not AlertPhase.OPENED:
-            connection.execute(
-                "DELETE FROM outbox WHERE alert_id = ? AND phase = ? AND NOT dead",
-                (alert.alert_id, AlertPhase.UPDATED),
+            run(
+                "DELETE FROM outbox WHERE alert_id = :alert AND phase = :phase AND dead = 0",
+                alert=alert.alert_id,
+                phase=AlertPhase.UPDATED.value,
             )
-        connection.executemany(
-            "INSERT INTO outbox (sink, seq, alert_id, phase, created_s, body)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (sink, event.seq, alert.alert_id, alert.phase, alert.updated_at.timestamp(), body)
-                for sink in self.sinks
-            ],
-        )
+        for sink in self.sinks:
+            run(
+                "INSERT INTO outbox (sink, seq, alert_id, phase, created_s, body)"
+                " VALUES (:sink, :seq, :alert, :phase, :created_s, :body)",
+                sink=sink,
+                seq=event.seq,
+                alert=alert.alert_id,
+                phase=alert.phase.value,
+                created_s=alert.updated_at.timestamp(),
+                body=body,
+            )
 
     def due(self, sink: str, now_s: float, limit: int = 8) -> list[Delivery]:
         """List what may be sent now (Unix time), at most one delivery an alert."""
-        rows = self._store.read(_DUE, sink, now_s, now_s + _LONGEST_WAIT_S, limit)
+        rows = self._store.read(_DUE, sink=sink, now=now_s, far=now_s + _LONGEST_WAIT_S, most=limit)
         return [
             Delivery(
                 row["id"], _EVENT.validate_json(row["body"]), row["created_s"], row["attempts"]
@@ -90,59 +93,65 @@ class Outbox:
 
     def done(self, delivery: Delivery) -> None:
         """Forget a delivery that the sink has taken."""
-        with self._store.transaction() as connection:
-            connection.execute("DELETE FROM outbox WHERE id = ?", (delivery.delivery_id,))
+        with self._store.transaction() as run:
+            run("DELETE FROM outbox WHERE id = :id", id=delivery.delivery_id)
 
     def put_off(self, delivery: Delivery, due_s: float, error: str) -> None:
         """Try again at `due_s` (Unix time)."""
-        with self._store.transaction() as connection:
-            connection.execute(
-                "UPDATE outbox SET attempts = attempts + 1, due_s = ?, error = ? WHERE id = ?",
-                (due_s, error, delivery.delivery_id),
+        with self._store.transaction() as run:
+            run(
+                "UPDATE outbox SET attempts = attempts + 1, due_s = :due_s, error = :error"
+                " WHERE id = :id",
+                due_s=due_s,
+                error=error,
+                id=delivery.delivery_id,
             )
 
     def bury(self, delivery: Delivery, error: str) -> None:
         """Give up: the dead letter stays and is counted where people look."""
-        with self._store.transaction() as connection:
-            connection.execute(
-                "UPDATE outbox SET attempts = attempts + 1, dead = 1, error = ? WHERE id = ?",
-                (error, delivery.delivery_id),
+        with self._store.transaction() as run:
+            run(
+                "UPDATE outbox SET attempts = attempts + 1, dead = 1, error = :error"
+                " WHERE id = :id",
+                error=error,
+                id=delivery.delivery_id,
             )
 
     def letters(self, state: str, limit: int) -> list[Letter]:
         """List deliveries that are "dead" or "waiting", the oldest first."""
         rows = self._store.read(
             "SELECT id AS delivery_id, sink, alert_id, phase, attempts, created_s, due_s, dead,"
-            " error FROM outbox WHERE dead = ? ORDER BY id LIMIT ?",
-            int(state == "dead"),
-            limit,
+            " error FROM outbox WHERE dead = :dead ORDER BY id LIMIT :most",
+            dead=int(state == "dead"),
+            most=limit,
         )
         return [Letter(**{**dict(row), "dead": bool(row["dead"])}) for row in rows]
 
     def revive(self, sink: str, delivery_id: int | None = None) -> int:
         """Let one or all dead letters of a sink be tried anew; says how many."""
-        chosen = "sink = ?1 AND dead AND (?2 IS NULL OR id = ?2)"
-        with self._store.transaction() as connection:
-            return connection.execute(
-                f"UPDATE outbox SET dead = 0, attempts = 0, due_s = 0 WHERE {chosen}",  # noqa: S608
-                (sink, delivery_id),
-            ).rowcount
+        which = {"sink": sink} if delivery_id is None else {"sink": sink, "id": delivery_id}
+        chosen = " AND ".join(f"{name} = :{name}" for name in which)
+        anew = f"UPDATE outbox SET dead = 0, attempts = 0, due_s = 0 WHERE dead = 1 AND {chosen}"  # noqa: S608 - constants
+        with self._store.transaction() as run:
+            return run(anew, **which).rowcount
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Count (waiting, dead) deliveries of each sink."""
-        rows = self._store.read("SELECT sink, dead, count(*) FROM outbox GROUP BY sink, dead")
-        found = {(row[0], row[1]): row[2] for row in rows}
+        rows = self._store.read(
+            "SELECT sink, dead, count(*) AS number FROM outbox GROUP BY sink, dead"
+        )
+        found = {(row["sink"], row["dead"]): row["number"] for row in rows}
         return {s: (found.get((s, 0), 0), found.get((s, 1), 0)) for s in self.sinks}
 
     def trim(self, most_rows: int) -> None:
         """Keep the table bounded: the oldest updates go first, then the oldest dead letters."""
-        surplus = self._store.read("SELECT count(*) FROM outbox")[0][0] - most_rows
-        for kind in ("phase = 'updated'", "dead"):
+        surplus = self._store.read("SELECT count(*) AS number FROM outbox")[0]["number"] - most_rows
+        for kind in ("phase = 'updated'", "dead = 1"):
             if surplus <= 0:
                 return
-            with self._store.transaction() as connection:
-                oldest = f"SELECT id FROM outbox WHERE {kind} ORDER BY id LIMIT ?"  # noqa: S608
-                surplus -= connection.execute(
+            oldest = f"SELECT id FROM outbox WHERE {kind} ORDER BY id LIMIT :surplus"  # noqa: S608
+            with self._store.transaction() as run:
+                surplus -= run(
                     f"DELETE FROM outbox WHERE id IN ({oldest})",  # noqa: S608 - constants
-                    (surplus,),
+                    surplus=surplus,
                 ).rowcount

@@ -127,7 +127,7 @@ class Health:
         )
         degraded = []
         if self._store.error is not None:
-            degraded.append(f"Alerts wait in memory, the disk refuses them: {self._store.error}.")
+            degraded.append(f"Alerts wait in memory, the database refuses: {self._store.error}.")
         if self._store.moved_aside is not None:
             degraded.append(f"A damaged database was moved to {self._store.moved_aside}.")
         if (worry := self.worry()) is not None:

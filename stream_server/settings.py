@@ -1,6 +1,5 @@
 """The settings of the service: every value bounded, unknown keys refused, frozen once read."""
 
-import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from stream_server.plugins import parse_config
 from stream_server.redact import register_secret
 from stream_server.reload_class import Reload
 from stream_server.specs import StreamSpec
+from stream_server.storage_settings import StorageSettings
 from stream_server.streams.analyst import AnalystSettings
 from stream_server.streams.backoff import BackoffSettings
 from stream_server.streams.runner import RunnerSettings
@@ -200,29 +200,6 @@ class WebrtcSettings(Section):
     """A page that has been silent for so long has left; it speaks three times as often."""
     analyse_fps: Annotated[float, Field(ge=1, le=60)] = 30.0
     start_bitrate_kbps: Annotated[int, Field(ge=100, le=20000)] = 1500
-
-
-def default_data_directory() -> Path:
-    """Find the platform's place for user data, never a temporary one."""
-    root = os.environ.get("XDG_DATA_HOME")
-    return (Path(root) if root else Path.home() / ".local/share") / "fakewatch"
-
-
-class StorageSettings(Section):
-    """What is kept on disk: streams that were added, alerts, deliveries that wait."""
-
-    path: Annotated[Path, Reload.PROCESS] = Field(default_factory=default_data_directory)
-    retention_days: Annotated[float, Field(gt=0, le=3650)] = 14.0
-    """Closed alerts older than that are deleted."""
-    outbox_rows: Annotated[int, Field(ge=100, le=10_000_000)] = 100_000
-    """Deliveries that may wait; beyond that the oldest updates go first."""
-    deliveries_per_minute: Annotated[int, Field(ge=1, le=6000)] = 60
-    """Messages a sink may be sent; what is above waits, and nothing of it is lost."""
-
-    @field_validator("path")
-    @classmethod
-    def _expanded(cls, path: Path) -> Path:
-        return path.expanduser()
 
 
 class UploadsSettings(Section):

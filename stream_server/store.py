@@ -1,62 +1,47 @@
-"""The service's SQLite file: added streams, enrolments, alerts, deliveries that wait, users."""
+"""What must last, in SQLite or PostgreSQL: added streams, enrolments, alerts, deliveries, users."""
 
-import fcntl
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
+
+from alembic.util import CommandError
+from sqlalchemy import Connection, CursorResult, Engine, RowMapping, text
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from pipeline.errors import FakewatchError
-
-FILE = "fakewatch.db"
-_FIRST = """
-CREATE TABLE stream (stream_id TEXT PRIMARY KEY, position INTEGER NOT NULL, spec TEXT NOT NULL);
-CREATE TABLE alert (
-    alert_id TEXT PRIMARY KEY, stream_id TEXT NOT NULL, is_open INTEGER NOT NULL,
-    opened_at TEXT NOT NULL, updated_at TEXT NOT NULL, body TEXT NOT NULL
-);
-CREATE INDEX alert_by_time ON alert (opened_at);
-CREATE TABLE event (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL, at TEXT NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE INDEX event_by_alert ON event (alert_id);
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, seq INTEGER NOT NULL,
-    alert_id TEXT NOT NULL, phase TEXT NOT NULL, created_s REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, due_s REAL NOT NULL DEFAULT 0,
-    dead INTEGER NOT NULL DEFAULT 0, error TEXT, body TEXT NOT NULL
-);
-CREATE INDEX outbox_by_alert ON outbox (sink, dead, alert_id, id);
-"""
-_ENROLMENT = "CREATE TABLE enrolment (stream_id TEXT PRIMARY KEY, body TEXT NOT NULL);"
-_ACCESS = """
-CREATE TABLE account (
-    name TEXT PRIMARY KEY, role TEXT NOT NULL, streams TEXT, password TEXT, created_at TEXT NOT NULL
-);
-CREATE TABLE api_token (
-    token_id TEXT PRIMARY KEY, account TEXT NOT NULL, label TEXT NOT NULL, secret TEXT NOT NULL,
-    created_at TEXT NOT NULL
-);
-"""
-_STEPS = (_FIRST, _ENROLMENT, _ACCESS)
-"""What each version of the schema added; a file is brought up from where it is."""
+from stream_server.database import begin, opened, postgres_engine, reason_of, sqlite_engine
+from stream_server.redact import SecretUrl
+from stream_server.sqlite_file import FILE, is_damage, lock, make_private, move_aside
 
 
 class StorageError(FakewatchError):
     """Something could not be written or read; the analysis goes on without it."""
 
 
+class Run(Protocol):
+    """Runs a statement, with its `:names` bound, in the transaction that gave it."""
+
+    def __call__(self, sql: str, /, **values: object) -> CursorResult[Any]:
+        """Run it."""
+
+
 class Store:
     """One connection for all threads, one writer at a time.
 
     It always opens: a damaged file is moved aside, never deleted, and where nothing can be
-    written the service runs from memory and `problem` says so.
+    written the service runs from memory and `problem` says so. All statements are in the SQL
+    that SQLite and PostgreSQL share.
     """
 
-    def __init__(self, directory: Path) -> None:
+    _alone = True
+    """Nobody else may deliver what is in there."""
+
+    def __init__(self, directory: Path, database_url: SecretUrl | None = None) -> None:
+        """Open the file in the directory, or the PostgreSQL database of that address."""
         self.problem: str | None = None
         """Why alerts would not survive a restart; None while all is well."""
         self.moved_aside: Path | None = None
@@ -65,130 +50,96 @@ class Store:
         """The newest failure to write; None after a success."""
         self._lock = threading.RLock()
         self._lock_file: int | None = None
+        self._closed = False
         try:
-            self._connection = self._open_file(directory)
-        except (OSError, sqlite3.Error) as error:
-            self.problem = f"{directory} cannot be used ({error}): nothing is kept on disk."
-            self._connection = _prepare(sqlite3.connect(":memory:", check_same_thread=False))
+            self._engine = self._open(directory, database_url)
+        except (OSError, SQLAlchemyError, CommandError) as error:
+            place, why = database_url or directory, _newer(error) or reason_of(error)
+            self.problem = f"{place} cannot be used ({why}): nothing is kept on disk."
+            self._engine = opened(sqlite_engine(None))
 
-    def _open_file(self, directory: Path) -> sqlite3.Connection:
+    def _open(self, directory: Path, database_url: SecretUrl | None) -> Engine:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock_file = _lock(directory / "fakewatch.lock")
+        if database_url is not None:
+            return opened(postgres_engine(database_url.get_secret_value(), alone=self._alone))
+        if self._alone:
+            self._lock_file = lock(directory / "fakewatch.lock")
         path = directory / FILE
-        # Camera passwords are in there; SQLite gives its side files the same mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        path.chmod(0o600)
+        make_private(path)
         try:
-            return _open(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            return opened(sqlite_engine(path))
+        except DatabaseError as error:
+            if not (self._alone and is_damage(error.orig)):
                 raise
-        self.moved_aside = _move_aside(path)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return _open(path)
+        self.moved_aside = move_aside(path)
+        make_private(path)
+        return opened(sqlite_engine(path))
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Run]:
         """Write all of it or nothing.
 
         Raises:
-            StorageError: the disk is full, the file is locked or damaged, or the store is closed.
+            StorageError: the disk is full, the database is locked, damaged or away, or the store
+                is closed.
         """
         with self._lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self.error = str(error)
-                self._roll_back()
-                raise StorageError(f"The database cannot be written: {error}.") from error
-            except BaseException:
-                self._roll_back()
-                raise
+                with self._connect() as connection:
+                    begin(connection)
+                    yield partial(_run, connection)
+                    connection.commit()
+            except (OSError, SQLAlchemyError) as error:
+                self.error = reason_of(error)
+                raise StorageError(f"The database cannot be written: {self.error}.") from error
             self.error = None
 
-    def _roll_back(self) -> None:
-        with suppress(sqlite3.Error):
-            self._connection.execute("ROLLBACK")
-
-    def read(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """Run a query.
+    def read(self, sql: str, **values: object) -> Sequence[RowMapping]:
+        """Run a query, with its `:names` bound.
 
         Raises:
-            StorageError: the file cannot be read.
+            StorageError: the database cannot be read.
         """
         with self._lock:
             try:
-                return self._connection.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
-                raise StorageError(f"The database cannot be read: {error}.") from error
+                with self._connect() as connection:
+                    return _run(connection, sql, **values).mappings().all()
+            except (OSError, SQLAlchemyError) as error:
+                raise StorageError(f"The database cannot be read: {reason_of(error)}.") from error
+
+    def forget_changes(self) -> None:
+        """Take what was deleted out of SQLite's log of changes too.
+
+        PostgreSQL keeps its log, and its backups, for as long as whoever runs it has said.
+        """
+        if self._engine.dialect.name == "sqlite":
+            self.read("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Write everything back and let go of the file."""
+        """Write everything back and let go of the database."""
         with self._lock:
-            self._connection.close()
+            self._closed = True
+            self._engine.dispose()
             if self._lock_file is not None:
                 os.close(self._lock_file)
                 self._lock_file = None
 
+    def _connect(self) -> Connection:
+        if self._closed:  # an engine would open itself again
+            raise StorageError("The database is closed.")
+        return self._engine.connect()
+
 
 class SideStore(Store):
-    """The same file, for a command beside the running service: it takes no lock on it."""
+    """The same database, for a command beside the running service: it takes no lock on it."""
 
-    def _open_file(self, directory: Path) -> sqlite3.Connection:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = directory / FILE
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        return _open(path)
+    _alone = False
 
 
-def _lock(path: Path) -> int:
-    """Take the directory for this process: two services would deliver every alert twice."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise OSError("another fakewatch service is using it") from error
-    return descriptor
+def _run(connection: Connection, sql: str, /, **values: object) -> CursorResult[Any]:
+    return connection.execute(text(sql), values)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False)
-    try:
-        return _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
-    connection.isolation_level = None
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    # What is deleted is gone: enrolments are biometric data.
-    connection.execute("PRAGMA secure_delete = ON")
-    if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-        raise sqlite3.DatabaseError("database disk image is malformed")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(_STEPS):
-        raise sqlite3.OperationalError("it was written by a newer fakewatch")
-    for number, step in enumerate(_STEPS[version:], version + 1):
-        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT")
-    return connection
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename a damaged database and its side files; the first free number is taken."""
-    number = 1
-    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    path.rename(target)
-    for suffix in ("-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.rename(target.with_name(target.name + suffix))
-    return target
+def _newer(error: BaseException) -> str | None:
+    """Alembic's only complaint at this place, in words that help."""
+    return "a newer fakewatch has written it" if isinstance(error, CommandError) else None

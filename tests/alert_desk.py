@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.types import AlertChange, AlertId, AlertPhase, Box, Reason, StreamId, TrackId
 from stream_server.alerts import AlertBook
 from stream_server.outbox import Outbox
-from stream_server.store import Store
+from tests.databases import store_at
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CAM = StreamId("cam")
@@ -33,7 +33,7 @@ class Desk:
     """A store with its book and its outbox of two sinks."""
 
     def __init__(self, directory: Path) -> None:
-        self.store = Store(directory)
+        self.store = store_at(directory)
         self.outbox = Outbox(self.store, ["log", "hook"])
         self.book = AlertBook(self.store, self.outbox)
 

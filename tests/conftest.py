@@ -1,12 +1,13 @@
 """Rules of every test: its folder is its marker, nothing is skipped in CI, nothing phones home."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.databases import PostgresServer, on, postgres_server
 from tests.needs import REQUIRE_ALL, find_free_port, need, wait_until
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any import of onnxruntime
@@ -65,6 +66,31 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid} skipped itself, but here every test must run"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server for the session."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test once on each database; every storage that it opens meanwhile is kept there."""
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    with on(server):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def _sqlite_unless_asked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keep the choice of a module from those of its tests that did not ask for it."""
+    if "each_database" in request.fixturenames:
+        yield
+        return
+    with on(None):
+        yield
 
 
 @pytest.fixture(name="need")

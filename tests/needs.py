@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -19,6 +20,8 @@ REQUIRE_ALL = os.environ.get("FAKEWATCH_TEST_REQUIRE_ALL") == "1"
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Debian's own: only it sees python3-gi."""
+
+DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 
 _GST_RTSP_SERVER = (
     "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0');"
@@ -33,8 +36,9 @@ def need(tool: str) -> str:
     """Path of a program the test cannot do without.
 
     Besides program names: "gst-rtsp-server" (GStreamer's RTSP server from Debian's Python),
-    "netns" and "mountns" (the right to make a namespace of networks or mounts). A missing tool
-    skips the test on a user's machine and fails it under FAKEWATCH_TEST_REQUIRE_ALL=1.
+    "postgres" (PostgreSQL's server), "netns" and "mountns" (the right to make a namespace of
+    networks or mounts). A missing tool skips the test on a user's machine and fails it under
+    FAKEWATCH_TEST_REQUIRE_ALL=1.
     """
     found = _find(tool)
     if found:
@@ -64,6 +68,10 @@ def _find(tool: str) -> str | None:
     if tool == "mountns":
         works = _succeeds("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt")
         return shutil.which("unshare") if works else None
+    if tool == "postgres":  # Debian keeps it off the PATH
+        return shutil.which(tool) or max(
+            map(str, DEBIAN_POSTGRES.glob("*/bin/postgres")), default=None
+        )
     return shutil.which(tool)
 
 

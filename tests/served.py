@@ -20,6 +20,7 @@ from stream_server.settings import (
     StorageSettings,
 )
 from stream_server.wiring import Wiring
+from tests.databases import database_url_of
 from tests.needs import find_free_port, wait_until
 from tests.toy_models import green_classifier, toy_directory
 
@@ -43,10 +44,11 @@ def served(
     """
     port = find_free_port()
     models = toy_directory(folder / "models", green_classifier(folder / "models"))
+    data = folder / "data"
     given = {
         "server": ServerSettings(port=port),
         "models": ModelsSettings(directory=models, classifier="toy-green"),
-        "storage": StorageSettings(path=folder / "data"),
+        "storage": StorageSettings(path=data, database_url=database_url_of(data)),
         "analyzer": AnalyzerSection(),
         **sections,
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.databases import environment_of
 from tests.needs import find_free_port, wait_until
 from tests.toy_models import constant_classifier, toy_directory
 
@@ -54,7 +55,10 @@ class ServiceProcess:
         command += ["--port", str(self.port), *arguments]
         with self._outputs[0].open("ab") as out, self._outputs[1].open("ab") as err:
             self.process = subprocess.Popen(
-                command, stdout=out, stderr=err, env={**os.environ, **(environment or {})}
+                command,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, **environment_of(self.data), **(environment or {})},
             )
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=10)
 

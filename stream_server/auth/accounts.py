@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +77,9 @@ class Accounts:
         rows = self._store.read("SELECT * FROM api_token ORDER BY created_at, token_id")
         # Replaced whole: other threads read them without a lock.
         self.users = {user.name: user for user in users}
+        if self.users and not self._mark.exists():  # they were added on another machine
+            with suppress(Unusable):
+                self._mark_users()
         self.tokens = {row["token_id"]: _token(row) for row in rows}
 
     def user(self, name: str) -> Account:
@@ -115,11 +119,15 @@ class Accounts:
             raise Unusable("The first user has to be an admin of all streams, with a password.")
         account = Account(name, role, streams, _checked(password, name), _now())
         self._mark_users()
-        with self._store.transaction() as database:
-            database.execute(
+        with self._store.transaction() as run:
+            run(
                 "INSERT INTO account (name, role, streams, password, created_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (name, role.value, _written(streams), account.password, account.created_at),
+                " VALUES (:name, :role, :streams, :password, :created_at)",
+                name=name,
+                role=role.value,
+                streams=_written(streams),
+                password=account.password,
+                created_at=account.created_at,
             )
         self.reload()
         return account
@@ -136,10 +144,12 @@ class Accounts:
         self.user(name)
         if role is not Role.ADMIN or streams is not None:
             self._keep_an_admin_besides(name)
-        with self._store.transaction() as database:
-            database.execute(
-                "UPDATE account SET role = ?, streams = ? WHERE name = ?",
-                (role.value, _written(streams), name),
+        with self._store.transaction() as run:
+            run(
+                "UPDATE account SET role = :role, streams = :streams WHERE name = :name",
+                role=role.value,
+                streams=_written(streams),
+                name=name,
             )
         self.reload()
         return self.user(name)
@@ -153,8 +163,12 @@ class Accounts:
         self.reload()
         self.user(name)
         secret = _checked(password, name)
-        with self._store.transaction() as database:
-            database.execute("UPDATE account SET password = ? WHERE name = ?", (secret, name))
+        with self._store.transaction() as run:
+            run(
+                "UPDATE account SET password = :secret WHERE name = :name",
+                secret=secret,
+                name=name,
+            )
         self.reload()
 
     def remove(self, name: str) -> None:
@@ -166,9 +180,9 @@ class Accounts:
         self.reload()
         self.user(name)
         self._keep_an_admin_besides(name)
-        with self._store.transaction() as database:
-            database.execute("DELETE FROM api_token WHERE account = ?", (name,))
-            database.execute("DELETE FROM account WHERE name = ?", (name,))
+        with self._store.transaction() as run:
+            run("DELETE FROM api_token WHERE account = :name", name=name)
+            run("DELETE FROM account WHERE name = :name", name=name)
         self.reload()
 
     def add_token(self, name: str, label: str) -> tuple[ApiToken, str]:
@@ -184,11 +198,15 @@ class Accounts:
             raise Conflict(f"{name} has {_MAX_TOKENS_EACH} tokens already: remove one first.")
         token_id, whole = new_token()
         token = ApiToken(token_id, name, label, hashed(whole), _now())
-        with self._store.transaction() as database:
-            database.execute(
+        with self._store.transaction() as run:
+            run(
                 "INSERT INTO api_token (token_id, account, label, secret, created_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (token_id, name, label, token.secret, token.created_at),
+                " VALUES (:token, :account, :label, :secret, :created_at)",
+                token=token_id,
+                account=name,
+                label=label,
+                secret=token.secret,
+                created_at=token.created_at,
             )
         self.reload()
         return token, whole
@@ -203,8 +221,8 @@ class Accounts:
         self.reload()
         if token_id not in {token.token_id for token in self.tokens_of(name)}:
             raise NotFound(f"{name} has no token {token_id}.")
-        with self._store.transaction() as database:
-            database.execute("DELETE FROM api_token WHERE token_id = ?", (token_id,))
+        with self._store.transaction() as run:
+            run("DELETE FROM api_token WHERE token_id = :token", token=token_id)
         self.reload()
 
     def _keep_an_admin_besides(self, name: str) -> None:

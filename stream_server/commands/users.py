@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from pipeline.types import StreamId
 from stream_server.auth.accounts import Accounts
 from stream_server.auth.audit import AuditLog
 from stream_server.auth.roles import Role
-from stream_server.settings import default_data_directory
+from stream_server.settings_file import load_settings
 from stream_server.store import SideStore
 
 _EPILOG = """\
@@ -27,6 +26,7 @@ examples:
   fakewatch users token grafana --revoke 1f2e3d4c5b6a
   fakewatch users passwd bob < password.txt
   fakewatch users list
+  fakewatch users --config fakewatch.toml list
 
 The service may run meanwhile: it notices within a few seconds.
 
@@ -47,12 +47,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the service's settings")
     parser.add_argument(
         "--storage",
         type=Path,
         metavar="DIR",
-        default=os.environ.get("FAKEWATCH_STORAGE__PATH") or default_data_directory(),
-        help="the service's storage.path (default: that of its environment, else the user's)",
+        help="the service's storage.path (default: that of its settings, else the user's)",
     )
     parts = parser.add_subparsers(metavar="PART", required=True)
     add = _part(parts, "add", "add a user", _add)
@@ -77,30 +77,27 @@ def _part(
 ) -> argparse.ArgumentParser:
     part = parts.add_parser(verb, help=text)
     part.add_argument("name", help="the user's")
-
-    def audited(accounts: Accounts, args: argparse.Namespace) -> None:
-        act(accounts, args)
-        action = verb.replace("passwd", "password")
-        AuditLog(Path(args.storage)).note(_COMMAND, f"user.{action}", args.name)
-
-    part.set_defaults(run=_within(audited))
+    part.set_defaults(run=_within(act, f"user.{verb.replace('passwd', 'password')}"))
     return part
 
 
 def _within(
-    act: Callable[[Accounts, argparse.Namespace], None],
+    act: Callable[[Accounts, argparse.Namespace], None], audited: str | None = None
 ) -> Callable[[argparse.Namespace], int]:
-    """Open the store for one action."""
+    """Open the store for one action, and note in the audit log what is `audited`."""
 
     def run(args: argparse.Namespace) -> int:
-        directory = Path(args.storage)
-        store = SideStore(directory)
+        storage = load_settings(args.config).storage
+        directory = args.storage or storage.path
+        store = SideStore(directory, storage.database_url)
         try:
             if store.problem is not None:
                 raise SettingsError(store.problem)
             act(Accounts(store, directory), args)
         finally:
             store.close()
+        if audited:
+            AuditLog(directory).note(_COMMAND, audited, args.name)
         return 0
 
     return run

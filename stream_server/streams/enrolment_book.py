@@ -21,7 +21,7 @@ class Kept:
 
 
 class EnrolmentBook:
-    """Enrolments by stream; the file is readable by its owner only."""
+    """Enrolments by stream."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,11 +52,12 @@ class EnrolmentBook:
         """
         mark = {"at": kept.at.isoformat(), "source": kept.source}
         body = json.dumps({**asdict(kept.enrolment), **mark})
-        with self._store.transaction() as connection:
-            connection.execute(
-                "INSERT INTO enrolment VALUES (?1, ?2)"
-                " ON CONFLICT (stream_id) DO UPDATE SET body = ?2",
-                (stream_id, body),
+        with self._store.transaction() as run:
+            run(
+                "INSERT INTO enrolment (stream_id, body) VALUES (:stream, :body)"
+                " ON CONFLICT (stream_id) DO UPDATE SET body = excluded.body",
+                stream=stream_id,
+                body=body,
             )
 
     def delete(self, stream_id: StreamId) -> None:
@@ -65,9 +66,9 @@ class EnrolmentBook:
         Raises:
             StorageError: the database cannot be written.
         """
-        with self._store.transaction() as connection:
-            connection.execute("DELETE FROM enrolment WHERE stream_id = ?", (stream_id,))
-        self._store.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self._store.transaction() as run:
+            run("DELETE FROM enrolment WHERE stream_id = :stream", stream=stream_id)
+        self._store.forget_changes()
 
     def restore(self, configured: set[str]) -> dict[StreamId, Kept]:
         """Read all, after deleting those of streams that are neither configured nor stored.

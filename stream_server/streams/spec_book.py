@@ -11,7 +11,7 @@ from stream_server.store import Store
 
 
 class SpecBook:
-    """Specs by id, with their credentials; the file is readable by its owner only."""
+    """Specs by id, with their credentials."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -19,7 +19,7 @@ class SpecBook:
     def read(self) -> tuple[list[StreamSpec], list[str]]:
         """Give the specs in the order they were added, and a sentence on each that is unusable.
 
-        An unusable one (its source type is gone, say) stays in the file for a later version.
+        An unusable one (its source type is gone, say) stays there for a later version.
         """
         specs, faults = [], []
         for row in self._store.read("SELECT stream_id, spec FROM stream ORDER BY position"):
@@ -37,12 +37,13 @@ class SpecBook:
         Raises:
             StorageError: the database cannot be written.
         """
-        with self._store.transaction() as connection:
-            connection.execute(
+        with self._store.transaction() as run:
+            run(
                 "INSERT INTO stream (stream_id, position, spec)"
-                " VALUES (?1, (SELECT ifnull(max(position), 0) + 1 FROM stream), ?2)"
-                " ON CONFLICT (stream_id) DO UPDATE SET spec = ?2",
-                (spec.id, json.dumps(revealed(spec))),
+                " VALUES (:stream, (SELECT coalesce(max(position), 0) + 1 FROM stream), :spec)"
+                " ON CONFLICT (stream_id) DO UPDATE SET spec = excluded.spec",
+                stream=spec.id,
+                spec=json.dumps(revealed(spec)),
             )
 
     def delete(self, stream_id: StreamId) -> None:
@@ -51,5 +52,5 @@ class SpecBook:
         Raises:
             StorageError: the database cannot be written.
         """
-        with self._store.transaction() as connection:
-            connection.execute("DELETE FROM stream WHERE stream_id = ?", (stream_id,))
+        with self._store.transaction() as run:
+            run("DELETE FROM stream WHERE stream_id = :stream", stream=stream_id)

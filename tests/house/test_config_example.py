@@ -50,6 +50,7 @@ def test_every_setting_is_written_with_its_default():
         "models.directory",
         "server.tls_cert",
         "server.tls_key",
+        "storage.database_url",
         "storage.path",
     }
     assert set(in_file) == set(defaults) - without_default
@@ -60,7 +61,7 @@ def test_every_setting_is_written_with_its_default():
 
 def test_what_has_no_default_is_named_too():
     names = NAMED_WITHOUT_DEFAULT.findall(text(EXAMPLE))
-    assert sorted(names) == ["directory", "path", "tls_cert", "tls_key", "token"]
+    assert sorted(names) == ["database_url", "directory", "path", "tls_cert", "tls_key", "token"]
 
 
 @pytest.mark.parametrize("kind", ["sinks", "streams"])

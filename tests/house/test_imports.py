@@ -110,7 +110,14 @@ def test_what_is_imported_is_declared_and_not_there_by_chance():
         "pipeline": [*shared, *extras["files"]],
         "stream_server": [*shared, *extras["files"], *extras["sinks"], *extras["cluster"]],
         "export": [*shared, *training],
-        "tests": [*shared, *extras["files"], *extras["sinks"], *training, *extras["dev"]],
+        "tests": [
+            *shared,
+            *extras["files"],
+            *extras["sinks"],
+            *extras["postgres"],
+            *training,
+            *extras["dev"],
+        ],
     }
     own = {*declared, "benchmarks", "onnx_models", *sys.stdlib_module_names}
     own |= PARTS_OF_A_DECLARED_PACKAGE.keys()

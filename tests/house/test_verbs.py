@@ -21,6 +21,7 @@ PACKAGE_OF = {
     "mosquitto": "mosquitto",
     "mountns": "util-linux",
     "netns": "iproute2",
+    "postgres": "postgresql",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "promtool": "prometheus",

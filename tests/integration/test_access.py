@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from stream_server.auth.rules import RULES
+from tests.databases import environment_of
 from tests.needs import wait_until
 from tests.service import ServiceProcess, toy_models
 from tests.tls_peer import make_certificate
@@ -55,7 +56,11 @@ class Secure(ServiceProcess):
     def users(self, *arguments, given=""):
         return subprocess.run(
             [sys.executable, "-m", "stream_server.cli", "users", *arguments],
-            env={**os.environ, "FAKEWATCH_STORAGE__PATH": str(self.data)},
+            env={
+                **os.environ,
+                **environment_of(self.data),
+                "FAKEWATCH_STORAGE__PATH": str(self.data),
+            },
             input=given,
             capture_output=True,
             text=True,
@@ -65,7 +70,7 @@ class Secure(ServiceProcess):
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
+def service(tmp_path_factory, each_database):
     directory = tmp_path_factory.mktemp("access")
     one = Secure(directory, toy_models(directory / "models"))
     try:

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from websockets.sync.client import connect
 
-from stream_server.store import FILE
+from stream_server.sqlite_file import FILE
 from tests.needs import wait_until
 from tests.service import running, toy_models
 

@@ -9,6 +9,7 @@ from tests.needs import wait_until
 from tests.service import Receiver, ServiceProcess, running, toy_models
 
 SECRET = "the secret of the desk"
+BOTH = pytest.mark.usefixtures("each_database")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,7 @@ def bodies(receiver):
 
 
 @pytest.mark.fault("F31")
+@BOTH
 def test_streams_and_alerts_survive_a_kill(models, tmp_path, receiver):
     """F31: after SIGKILL the stream is back and the alert ends, under its own id."""
     service = ServiceProcess(tmp_path, models, hook(receiver))
@@ -74,6 +76,7 @@ def test_streams_and_alerts_survive_a_kill(models, tmp_path, receiver):
 
 
 @pytest.mark.fault("F29", "F31")
+@BOTH
 def test_an_alert_is_delivered_once_its_receiver_is_back(models, tmp_path):
     """F29, F31: the receiver is away, the service is killed, the delivery comes all the same."""
     away = Receiver()
@@ -128,6 +131,7 @@ def test_a_failing_sink_delays_no_other(models, tmp_path):
     assert 'fakewatch_deliveries_total{result="dead",sink="desk"} 0.0' in page
 
 
+@BOTH
 def test_a_changed_stream_is_restored_as_it_was_changed(models, tmp_path):
     with running(tmp_path, models) as service:
         for number in (1, 2):
@@ -153,6 +157,7 @@ def test_a_damaged_database_stops_no_start(models, tmp_path):
 
 
 @pytest.mark.fault("F33")
+@BOTH
 def test_two_services_do_not_share_a_database(models, tmp_path):
     with running(tmp_path, models) as first, running(tmp_path, models) as second:
         assert first.client.get("/readyz").status_code == 200

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.databases import PASSWORD
 from tests.needs import find_free_port, wait_until
 from tests.service import Receiver, running, toy_models
 
@@ -22,6 +23,7 @@ CANARIES = {
     "HOOK_PASSWORD": "canary-hook-password",
     "TURN": "canary-turn-credential",
     "TYPED": "canary-typed-wrongly",
+    "DATABASE": PASSWORD,
 }
 
 
@@ -33,6 +35,7 @@ PATHS = (
     "/api/models",
     "/api/info",
     "/api/openapi.json",
+    "/api/config/effective",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -71,7 +74,7 @@ def camera_port():
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory, camera_port):
+def service(tmp_path_factory, camera_port, each_database):
     """A service with a secret wherever one can be."""
     directory = tmp_path_factory.mktemp("secrets")
     receiver = Receiver()

@@ -9,6 +9,8 @@ from stream_server.alerts import severity_of
 from stream_server.problems import NotFound
 from tests.alert_desk import AT, CAM, CLOSED, OPENED, UPDATED, Desk
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def desk(tmp_path):

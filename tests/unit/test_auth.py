@@ -13,6 +13,7 @@ from stream_server.auth.roles import Role
 from stream_server.problems import Conflict, Unusable
 from stream_server.settings import ServerSettings, Settings, StorageSettings
 from stream_server.store import Store
+from tests.databases import database_url_of, store_at
 
 TOKEN = "a token of the operator"
 PASSWORD = "canary-of-a-password"
@@ -27,8 +28,8 @@ class Clock:
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path)
+def store(tmp_path, each_database):
+    store = store_at(tmp_path)
     yield store
     store.close()
 
@@ -229,7 +230,8 @@ def test_the_first_user_is_an_admin_and_the_last_admin_stays(accounts):
 
 
 def settings(tmp_path, host):
-    return Settings(server=ServerSettings(host=host), storage=StorageSettings(path=tmp_path))
+    storage = StorageSettings(path=tmp_path, database_url=database_url_of(tmp_path))
+    return Settings(server=ServerSettings(host=host), storage=storage)
 
 
 async def test_a_service_that_others_can_reach_makes_a_token_in_a_private_file(store, tmp_path):

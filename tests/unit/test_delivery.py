@@ -13,6 +13,8 @@ from stream_server.sinks import SinkGone
 from stream_server.store import StorageError
 from tests.alert_desk import CLOSED, OPENED, UPDATED, Desk
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 ALL = {f"alert-{number}" for number in range(30)}
 ORDER = {phase.value: number for number, phase in enumerate((OPENED, UPDATED, CLOSED))}
 

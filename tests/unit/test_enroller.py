@@ -8,9 +8,11 @@ import pytest
 
 from pipeline.types import Frame, StreamId
 from stream_server.problems import Conflict
-from stream_server.store import FILE, Store
+from stream_server.sqlite_file import FILE
+from stream_server.store import Store
 from stream_server.streams.enroller import Enroller, EnrolmentState
 from stream_server.streams.enrolment_book import EnrolmentBook
+from tests.databases import store_at
 from tests.unit.test_enrolling import sighting
 from tests.unit.test_reference import CARD
 
@@ -39,8 +41,8 @@ def watch(enroller, *, seconds=21.0, analyzer=None, width=640):
 
 
 @pytest.fixture
-def store(tmp_path):
-    store = Store(tmp_path)
+def store(tmp_path, each_database):
+    store = store_at(tmp_path)
     yield store
     store.close()
 
@@ -118,7 +120,9 @@ def test_it_survives_a_restart_but_not_another_source(book):
     assert elsewhere.view().state is EnrolmentState.NONE
 
 
-def test_what_is_removed_is_gone_from_the_disk(book, tmp_path):
+def test_what_is_removed_is_gone_from_the_disk(tmp_path):
+    store = Store(tmp_path)
+    book = EnrolmentBook(store)
     enroller = enrolled(book)
     mark = b'"logit_mean"'
     assert mark in b"".join(path.read_bytes() for path in tmp_path.glob(f"{FILE}*"))
@@ -126,6 +130,7 @@ def test_what_is_removed_is_gone_from_the_disk(book, tmp_path):
     assert enroller.view().state is EnrolmentState.NONE
     assert book.read() == {}
     assert mark not in b"".join(path.read_bytes() for path in tmp_path.glob(f"{FILE}*"))
+    store.close()
 
 
 def test_an_enrolment_goes_with_its_stream_at_the_next_start(book):

@@ -4,6 +4,8 @@ import pytest
 
 from tests.alert_desk import AT, CLOSED, OPENED, UPDATED, Desk
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def desk(tmp_path):

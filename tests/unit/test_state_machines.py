@@ -6,7 +6,13 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pipeline.alert import AlertSettings, AlertTrigger, Step
 from pipeline.model_card import Cusum, Thresholds
@@ -141,5 +147,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestAlertTrigger = AlertMachine.TestCase
 TestAlertTrigger.settings = QUICK
-TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = QUICK
+
+
+def test_the_outbox(each_database):
+    run_state_machine_as_test(OutboxMachine, settings=QUICK)

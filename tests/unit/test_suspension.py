@@ -7,6 +7,8 @@ import pytest
 from pipeline.types import AlertPhase
 from tests.alert_desk import AT, CAM, CLOSED, OPENED, UPDATED, Desk, change
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 @pytest.fixture
 def desk(tmp_path):

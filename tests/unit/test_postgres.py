@@ -1,0 +1,111 @@
+"""PostgreSQL alone: away, back, read-only or wrongly addressed, it stops and loses nothing."""
+
+import pytest
+from pydantic import ValidationError
+
+from stream_server.auth.accounts import Accounts
+from stream_server.auth.roles import Role
+from stream_server.redact import SecretUrl
+from stream_server.storage_settings import StorageSettings
+from stream_server.store import SideStore, StorageError, Store
+from tests.alert_desk import CLOSED, OPENED, Desk
+from tests.databases import PASSWORD, database_url_of, on, postgres_server
+
+
+@pytest.fixture
+def desk(tmp_path, postgres):
+    with on(postgres):
+        desk = Desk(tmp_path)
+        yield desk
+        desk.store.close()
+
+
+@pytest.mark.fault("F33")
+def test_a_server_that_restarts_costs_no_alert(tmp_path):
+    """F33: what changed while it was away is written when it is back, by the same service."""
+    with postgres_server() as server, on(server):
+        desk = Desk(tmp_path)
+        desk.apply(OPENED)
+        server.stop()
+        desk.apply(OPENED, "alert-2")
+        desk.apply(CLOSED)
+        assert desk.store.error is not None
+        assert len(desk.book.open_alerts()) == 1
+        with pytest.raises(StorageError, match="cannot be read"):
+            desk.book.recent()
+        desk.apply(CLOSED, "alert-2")
+        server.start()
+        desk.book.catch_up()
+        assert desk.store.error is None
+        assert len(desk.book.recent(state="closed")) == 2
+        phases = [event.alert.phase for event in desk.book.since(0)]
+        assert phases == [OPENED, OPENED, CLOSED, CLOSED]
+        assert desk.outbox.counts()["hook"] == (4, 0)
+        second = Desk(tmp_path)
+        assert "another fakewatch" in second.store.problem, "the lock was taken anew"
+        second.store.close()
+        desk.store.close()
+
+
+@pytest.mark.fault("F33")
+@pytest.mark.parametrize("fault", ["nobody there", "wrong password", "no such database"])
+def test_a_server_that_cannot_be_used_is_named_without_its_password(
+    tmp_path, postgres, free_port, fault
+):
+    """F33: the service runs from memory, and says so."""
+    address = {
+        "nobody there": postgres.url("fakewatch").replace(str(postgres.port), str(free_port)),
+        "wrong password": postgres.url("fakewatch", "canary-guess"),
+        "no such database": postgres.url("elsewhere"),
+    }[fault]
+    store = Store(tmp_path, SecretUrl(address))
+    assert "nothing is kept on disk" in store.problem
+    assert "127.0.0.1" in store.problem
+    assert not any(word in store.problem for word in (PASSWORD, "canary"))
+    assert store.read("SELECT * FROM alert") == []
+    store.close()
+
+
+@pytest.mark.fault("F33")
+def test_a_server_that_only_lets_read_is_refused_at_the_start(tmp_path, postgres):
+    url = postgres.schema(tmp_path)
+    with postgres.connect() as connection:
+        connection.execute("ALTER DATABASE fakewatch SET default_transaction_read_only = on")
+        try:
+            store = Store(tmp_path, url)
+        finally:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute("ALTER DATABASE fakewatch RESET default_transaction_read_only")
+    assert "read-only" in store.problem
+    store.close()
+
+
+def test_a_command_beside_the_service_adds_users_that_it_sees(desk, tmp_path):
+    beside = SideStore(tmp_path / "another", database_url_of(tmp_path))
+    assert beside.problem is None
+    seen = Accounts(desk.store, tmp_path)
+    assert not seen.have_been
+    Accounts(beside, tmp_path / "another").add("ada", Role.ADMIN, None, "canary-of-a-password")
+    beside.close()
+    seen.reload()
+    assert list(seen.users) == ["ada"]
+    seen.users = {}
+    assert seen.have_been, "a database that is away later opens the service to nobody"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:canary-p@h/d", "postgresql://u:canary-p@h", "postgresql://u:canary/pass@h:5432/d"],
+)
+def test_what_is_no_address_of_postgresql_is_refused_without_quoting_it(url):
+    with pytest.raises(ValidationError) as caught:
+        StorageSettings(database_url=SecretUrl(url))
+    text = " ".join(fault["msg"] for fault in caught.value.errors())
+    assert "postgresql://user:password@host/database" in text
+    assert "canary" not in text
+
+
+def test_the_address_is_shown_without_its_password():
+    settings = StorageSettings(database_url=SecretUrl("postgresql://u:canary-shown@h/d"))
+    assert "canary" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+    assert "@h/d" in settings.model_dump_json()
