@@ -15,6 +15,7 @@ from export.evaluate import trivial_scores
 from export.evaluation import sweep
 from export.evaluation.document import Evidence, document
 from export.evaluation.faces import face_facts
+from export.evaluation.measured_part import MeasuredPart
 from export.evaluation.page import render
 from export.evaluation.pictures import heat_maps
 from export.evaluation.plots import Plot, all_plots
@@ -27,7 +28,6 @@ from export.evaluation.scorer import (
     score_store,
     served,
 )
-from export.splits import TEST
 from pipeline.errors import SettingsError
 from pipeline.model_card import ModelCard
 
@@ -57,23 +57,6 @@ class Asked:
     seed: int = 0
 
 
-class TestPart(CropStore):
-    """The clips that training left out, where a store says which they are; else all of it."""
-
-    __test__ = False  # no test, though its name begins like one
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        kept = np.array([facts.get("split") == TEST for facts in self.facts], np.bool_)
-        self.is_part = bool(kept.any()) and not bool(kept.all())
-        if not self.is_part:
-            return
-        self.facts = [facts for facts, yes in zip(self.facts, kept, strict=True) if yes]
-        self.offsets, self.sides = self.offsets[kept], self.sides[kept]
-        self.boxes, self.landmarks = self.boxes[kept], self.landmarks[kept]
-        self.serve = self.serve[kept]
-
-
 def evaluate(asked: Asked, created_at: str) -> dict[str, Any]:
     """Measure, and write `evaluation.html`, `evaluation.json` and `plots/*.png`.
 
@@ -82,7 +65,7 @@ def evaluate(asked: Asked, created_at: str) -> dict[str, Any]:
         ModelError: the model, a baseline or a fold's model cannot be used.
     """
     card = find_card(asked.model)
-    store = TestPart(asked.data)
+    store = MeasuredPart(asked.data)
     _refuse_useless(store)
     rows, origin, scores_from = _scores(asked, card, store)
     scorer = _sweep_scorer(asked, card, store, rows)
@@ -108,7 +91,7 @@ def _refuse_useless(store: CropStore) -> None:
         raise SettingsError("The data need genuine and manipulated videos; one kind is missing.")
 
 
-def _scores(asked: Asked, card: ModelCard, store: TestPart) -> tuple[Rows, str, str]:
+def _scores(asked: Asked, card: ModelCard, store: MeasuredPart) -> tuple[Rows, str, str]:
     """The crops with their logits, what is known of their origin, and in words."""
     if asked.logits is not None:
         logits, folds = read_logits(asked.logits, len(store))

@@ -1,44 +1,118 @@
 """Families are left out one at a time, and the evaluated clips are never trained on."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export.evaluation import leave_one_out as subject
-from tests.drawn_store import write_store
+pytest.importorskip("torch", reason="training needs the `train` extra")
 
-CONFIG = Path("export/runs/fast.toml")
+from export.crops import cut  # noqa: E402
+from export.evaluation import leave_one_out as subject  # noqa: E402
+from export.faces import FaceFinder  # noqa: E402
+from export.run_config import read_run  # noqa: E402
+from pipeline.errors import SettingsError  # noqa: E402
+from pipeline.types import Frame, StreamId  # noqa: E402
+from tests.media import draw_face  # noqa: E402
+from tests.unit.stores import write_store  # noqa: E402
+
+FAMILIES = ("self_blend", "smooth")
+RUN = """
+seed = 1
+size_px = 48
+minutes = 1.0
+workers = 1
+average_every = 1
+fold = false
+start = "scratch"
+architecture = "sface"
+steps = 2
+device = "cpu"
+[data]
+store = "{store}"
+generator = ""
+exclude = ""
+pairs = {pairs}
+labelled = 2
+pool = 4
+uses = 2.0
+[data.families]
+self_blend = 0.5
+smooth = 0.5
+blurred = 0.0
+[data.weights]
+drawn = 1.0
+[optimiser]
+lr = 1e-3
+head_scale = 2.0
+weight_decay = 1e-4
+warmup_s = 1.0
+smoothing = 0.02
+pair_weight = 0.1
+pair_margin = 2.0
+ema = 0.9
+"""
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    """Training replaced by a note of what would be trained; a network that sees brightness."""
-    runs = []
-    monkeypatch.setattr(subject, "train", lambda run, _folder: runs.append(run))
-    monkeypatch.setattr(subject, "load_checkpoint", lambda _path: None)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Of six people a genuine and a "manipulated" (darker) picture each; two are the test part."""
+    finder, crops = FaceFinder(), []
+    for person in range(6):
+        for label in (0, 1):
+            image = np.asarray(draw_face(220, seed=person) * (0.7 if label else 1.0), np.uint8)
+            face = finder.largest(Frame(StreamId("drawn"), 0, 0.0, 0, image))
+            facts = {
+                "path": f"{person}_{label}.png", "label": label, "source": "drawn",
+                "group": f"person{person}", "method": "dark" if label else "none", "time_s": 0.0,
+                "set": "train", "usable": True, "split": "test" if person > 3 else "train",
+            }  # fmt: skip
+            crops.append(cut(image, face, facts))
+    return write_store(tmp_path_factory.mktemp("drawn"), crops)
+
+
+def a_run(folder, store, pairs=2):
+    path = folder / "toy.toml"
+    path.write_text(RUN.format(store=store.folder, pairs=pairs))
+    return path
+
+
+def test_each_family_is_left_out_once_and_every_run_is_measured_on_all(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(subject, "PAIRS", 4)
+    monkeypatch.setattr(subject, "DRAWS", 50)
+    made = []
+    real_train = subject.train
     monkeypatch.setattr(
-        subject, "logits_of", lambda _net, crops: np.array([crop.mean() for crop in crops])
+        subject, "train", lambda run, folder: (made.append(run), real_train(run, folder))
     )
-    crops = np.zeros((2 * subject.PAIRS, 4, 4, 3), np.uint8)
-    crops[1::2] = 9
-    monkeypatch.setattr(subject, "_pairs", lambda *_: (crops, np.tile([0, 1], subject.PAIRS)))
-    return runs
-
-
-def test_each_family_is_left_out_once_and_its_own_pairs_are_measured(tmp_path, trained):
-    out = tmp_path / "families.json"
-    subject.leave_one_out(CONFIG, write_store(tmp_path / "store"), 3.0, 5, out)
+    out = tmp_path / "report/families.json"
+    subject.leave_one_out(a_run(tmp_path, store), store.folder, 3.0, 5, out)
+    trained = {run.name: {k for k, share in run.data.families.items() if share} for run in made}
+    assert trained == {
+        "toy-all": set(FAMILIES), "toy-no-self_blend": {"smooth"}, "toy-no-smooth": {"self_blend"},
+    }  # fmt: skip
+    assert {(run.minutes, run.seed, run.data.extra) for run in made} == {(3.0, 5, None)}
     found = json.loads(out.read_text())
-    names = set(found["families"])
-    assert len(trained) == len(names) + 1
-    assert set(trained[0].data.families) >= names
-    for run in trained[1:]:
-        (missing,) = names - set(run.data.families)
-        assert run.name.endswith(f"no-{missing}")
-    assert {(run.minutes, run.seed, run.data.extra) for run in trained} == {(3.0, 5, None)}
-    assert all(
-        row == {"trained": [1.0] * 3, "left_out": [1.0] * 3} for row in found["families"].values()
-    )
-    assert set(found["video_auc"]) == {"all", *names}
+    assert set(found["families"]) == set(FAMILIES)
+    assert set(found["video_auc"]) == {"all", *FAMILIES}
+    rows = [*found["video_auc"].values()]
+    rows += [row[kind] for row in found["families"].values() for kind in ("trained", "left_out")]
+    for value, low, high in rows:
+        assert 0 <= low <= value <= high <= 1
+
+
+def test_only_the_measured_part_of_a_split_store_is_forged(store, tmp_path):
+    run = subject._plain(read_run(a_run(tmp_path, store)), 1.0, 0)
+    part = subject.MeasuredPart(store.folder)
+    assert {fact["group"] for fact in part.facts} == {"person4", "person5"}
+    crops, labels = subject._pairs(run, part, "smooth", 0)
+    assert crops.shape == (2 * subject.PAIRS, 48, 48, 3)
+    assert labels.sum() == subject.PAIRS
+    assert not np.array_equal(crops[0], crops[1])
+
+
+def test_a_run_without_pairs_has_no_family_to_leave_out(store, tmp_path):
+    with pytest.raises(SettingsError, match="two or more families"):
+        subject.leave_one_out(a_run(tmp_path, store, pairs=0), store.folder, 1.0, 0, tmp_path / "x")

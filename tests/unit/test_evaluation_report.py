@@ -9,7 +9,8 @@ import pytest
 
 from export.commands import evaluate as command
 from export.crops import SERVE_SIZE_PX, CropStore
-from export.evaluation.run import Asked, TestPart, evaluate, read_logits
+from export.evaluation.measured_part import MeasuredPart
+from export.evaluation.run import Asked, evaluate, read_logits
 from export.evaluation.scorer import find_card, open_scorer, score_store
 from pipeline.errors import ModelError, SettingsError
 from tests.drawn_store import CROPS, write_store
@@ -178,7 +179,7 @@ def test_a_model_run_on_clips_that_it_may_know_is_warned_about_in_red(folder, to
 
 
 def test_of_a_split_store_only_the_test_part_is_measured(folder):
-    part = TestPart(write_store(folder / "split", split=("train", "train", "train", "test")))
+    part = MeasuredPart(write_store(folder / "split", split=("train", "train", "train", "test")))
     assert {facts["group"] for facts in part.facts} == {"person3"}
     assert len(part) == len(part.serve) == 2 * CROPS
     assert part[0].image.shape == (112, 112, 3)
