@@ -8,13 +8,15 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
 
 from pipeline.errors import SourceLost, SourceRefused
 from pipeline.media_time import MediaTime, Picker, TimeLimits
 from pipeline.types import Frame, Image, StreamId
 
 _TIME_LIMITS = TimeLimits()
+_HDR = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
+"""The curves of HDR10 and Dolby Vision, and of HLG, in which phones film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,15 @@ class Decoder:
     def _pixels(self, picture: av.VideoFrame) -> Image:
         try:
             # Honours colour range and matrix; a fresh reformatter a frame would cost 3 x as much.
-            image = self._reformatter.reformat(picture, format="bgr24", threads=1).to_ndarray()
+            shown = self._reformatter.reformat(
+                picture,
+                format="bgr24",
+                # Models know the colours of ordinary video: HDR would reach them grey and flat.
+                dst_color_trc=ColorTrc.BT709 if picture.color_trc in _HDR else None,
+                dst_color_primaries=ColorPrimaries.BT709 if picture.color_trc in _HDR else None,
+                threads=1,
+            )
+            image = shown.to_ndarray()
         except (av.error.FFmpegError, ValueError):
             text = f"Its pixel format {picture.format.name} cannot be converted."
             raise SourceRefused("codec_unsupported", text) from None

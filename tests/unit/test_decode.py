@@ -8,7 +8,7 @@ import pytest
 from pipeline.decode import DecodeLimits, Decoder, VideoPacket, failure_code, upright
 from pipeline.errors import SourceLost, SourceRefused
 from pipeline.media_time import Picker
-from pipeline.types import Frame, StreamId
+from pipeline.types import Frame, Image, StreamId
 from tests.media import plain_wall, write_clip
 
 CAMERA = StreamId("camera")
@@ -222,6 +222,35 @@ def _with_matrix(mp4: bytes, matrix: tuple[int, ...]) -> bytes:
     start = mp4.index(b"tkhd") + 4 + 4 + 5 * 4 + 8 + 8
     packed = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     return mp4[:start] + packed + mp4[start + 36 :]
+
+
+def in_pq(shown: Image) -> Image:
+    """The same light in HDR10's curve (SMPTE ST 2084), white at 203 cd/m2 (ITU-R BT.2408)."""
+    light = (203 / 10_000 * (shown / 255.0) ** 2.2) ** (2610 / 16_384)
+    code = (3424 / 4096 + 2413 / 128 * light) / (1 + 2392 / 128 * light)
+    return np.asarray(255 * code ** (2523 / 32), np.uint8)
+
+
+def in_hlg(shown: Image) -> Image:
+    """The same light in HLG (ARIB STD-B67), white at three quarters of the signal."""
+    light = 0.265 * (shown / 255.0) ** (2.2 / 1.2)
+    high = 0.17883277 * np.log(np.maximum(12 * light - 0.28466892, 1e-9)) + 0.55991073
+    return np.asarray(255 * np.where(light <= 1 / 12, np.sqrt(3 * light), high), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("curve", "name"), [(in_pq, "smpte2084"), (in_hlg, "arib-std-b67")], ids=["pq", "hlg"]
+)
+def test_hdr_comes_out_in_the_colours_of_ordinary_video(tmp_path: Path, curve, name: str) -> None:
+    steps = np.linspace(20, 235, 16).astype(np.uint8).repeat(16)
+    shown = np.repeat(np.tile(steps, (64, 1))[:, :, None], 3, axis=2)
+    options = {"x264-params": f"transfer={name}:colorprim=bt2020", "crf": "4"}
+    path = tmp_path / "hdr.mp4"
+    write_clip(path, [curve(shown)] * 2, options=options, pixel_format="yuv420p10le")
+    _, frames = decode(path)
+    off = np.abs(frames[0].image.astype(int) - shown).mean()
+    assert off < 12
+    assert off < np.abs(curve(shown).astype(int) - shown).mean() / 2, "undone, not left as it is"
 
 
 def test_quarter_turns_are_exact() -> None:
