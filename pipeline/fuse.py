@@ -101,7 +101,7 @@ def trust(quality: Quality, settings: FuseSettings) -> float:
 def _classifier(window: WindowScore, trusted: float, settings: FuseSettings) -> Reason:
     llr = trusted * _capped(window.logit or 0.0, settings)
     seconds = max(1, round(window.end_s - window.start_s))
-    looks = f"{window.suspicious} of {window.samples} looks over the last {seconds} s"
+    looks = f"{window.suspicious} of {window.samples} looks within {seconds} s"
     if llr >= settings.strong_llr:
         text = f"The face's texture and edges look manipulated in {looks}."
     elif llr > 0:

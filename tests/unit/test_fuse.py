@@ -168,7 +168,7 @@ def test_the_sentences_say_how_much_was_seen_and_never_call_a_face_fake_or_real(
     ):
         reasons = fuse(window(logit, suspicious=14), blinks(llr, rate=rate), GOOD).reasons
         text = " ".join(reason.text for reason in reasons)
-        assert "14 of 16 looks over the last 4 s" in text
+        assert "14 of 16 looks within 4 s" in text
         assert "blinks in 60 s" in text
         words = text.lower().replace(".", " ").split()
         assert "fake" not in words
