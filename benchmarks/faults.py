@@ -40,7 +40,7 @@ def main() -> int:
     code = 0
     if not args.page:
         code, found = run(args.ids, nightly=args.nightly)
-        known = {name: one for name, one in results().items() if _is_there(name)}
+        known = _still_true(results(), found)
         record(RESULT, COMMAND, {"tests": dict(sorted((known | found).items()))})
     PAGE.write_text(page(), encoding="utf-8")
     print(PAGE)  # noqa: T201
@@ -87,8 +87,22 @@ def run(ids: list[str], *, nightly: bool) -> tuple[int, dict[str, dict[str, Any]
     return done.returncode, {name: {**one, "at": now} for name, one in found.items()}
 
 
-def _is_there(name: str) -> bool:
-    return (ROOT / name.partition("::")[0]).is_file()
+def _still_true(
+    known: dict[str, dict[str, Any]], found: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Earlier results, less those of tests that are gone or have just been run in another form."""
+    anew = {(name.partition("[")[0], one["nightly"]) for name, one in found.items()}
+    return {
+        name: one
+        for name, one in known.items()
+        if _is_there(test := name.partition("[")[0]) and (test, one["nightly"]) not in anew
+    }
+
+
+def _is_there(test: str) -> bool:
+    path, _, name = test.partition("::")
+    file = ROOT / path
+    return file.is_file() and f"def {name.rpartition('::')[2]}(" in file.read_text(encoding="utf-8")
 
 
 def page() -> str:

@@ -6,20 +6,29 @@ Hypothesis calls them in every run of the tests; atheris, guided by coverage, fo
 """
 
 import contextlib
+import io
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 
 from pipeline.errors import ModelCardError, SettingsError, UploadError
 from pipeline.model_card import read_card
 from stream_server.auth.headers import bearer_of, cookie_of
 from stream_server.auth.origin import is_loopback_name, is_same_origin
+from stream_server.evidence.links import FORMAT, HEAD, MANIFEST, START, read_entry, read_head
+from stream_server.evidence.sealing import Key, digest, seal
+from stream_server.evidence.verifying import verify
 from stream_server.media_url import parse_media_url
-from stream_server.redact import redact, restore_credentials
+from stream_server.plugins import explain
+from stream_server.redact import SecretUrl, redact, restore_credentials
 from stream_server.settings_file import load_settings
+from stream_server.storage_settings import StorageSettings
 from stream_server.uploads.upload import checked_name, restored
 from stream_server.webrtc.session_description import (
     MAX_CANDIDATES,
@@ -30,6 +39,27 @@ from stream_server.webrtc.session_description import (
 _FOLDER = tempfile.TemporaryDirectory()
 SCRATCH = Path(_FOLDER.name) / "given.toml"
 CANARY = "canary-7f3a"
+
+
+FACTS = {
+    "format": FORMAT,
+    "alert_id": "alert",
+    "stream_id": "door",
+    "made_at": "2026-01-02T00:00:00+00:00",
+    "kept": "metadata",
+    "note": None,
+    "previous": START,
+    "number": 1,
+    "files": {"alert.json": {"bytes": 2, "sha256": digest(b"{}")}},
+}
+
+
+def _zipped(manifest: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"00000001-alert/{MANIFEST}", manifest)
+        archive.writestr("00000001-alert/alert.json", b"{}")
+    return file.getvalue()
 
 
 def _text(data: bytes) -> str:
@@ -51,6 +81,36 @@ def settings_file(data: bytes) -> None:
         load_settings(SCRATCH)
     except SettingsError as error:
         said = str(error)
+    assert CANARY not in said
+
+
+def evidence_manifest(data: bytes) -> None:
+    """A bundle that somebody sent to be verified, or that a crash or a hand in the folder left."""
+    bundle = SCRATCH.with_name("00000001-alert")
+    bundle.mkdir(exist_ok=True)
+    (bundle / MANIFEST).write_bytes(data)
+    (bundle / "alert.json").write_bytes(b"{}")
+    for place in (bundle, bundle.parent):
+        verify(place)
+    read_entry(bundle)
+    (bundle.parent / HEAD).write_bytes(data)
+    read_head(bundle.parent)
+    (bundle.parent / HEAD).unlink()
+
+
+def evidence_zip(data: bytes) -> None:
+    """A bundle that somebody sent as a file."""
+    SCRATCH.write_bytes(data)
+    verify(SCRATCH)
+
+
+def database_address(data: bytes) -> None:
+    """The address of a database, with its password, in the settings."""
+    given, said = data.decode("utf-8", "replace"), ""
+    try:
+        StorageSettings(database_url=SecretUrl(given))
+    except ValidationError as error:
+        said = explain(error)
     assert CANARY not in said
 
 
@@ -131,6 +191,9 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     for target in (
         model_card,
         settings_file,
+        evidence_manifest,
+        evidence_zip,
+        database_address,
         session_description,
         media_url,
         credentials,
@@ -152,6 +215,15 @@ SEEDS: Mapping[str, tuple[bytes, ...]] = {
         b'type = "av"\nurl = "rtsp://admin:canary-7f3a@camera.example/live"\n'
         b'[auth]\ntoken = "canary-7f3a"\n[[sinks]]\ntype = "log"\n',
     ),
+    "evidence_manifest": (
+        seal(FACTS, None),
+        seal(FACTS, Key(Ed25519PrivateKey.generate())),
+        seal(FACTS, None).replace(b'"bytes": 2', b'"bytes": 1e999'),
+        b'{"number": Infinity, "manifest_sha256": "", "alert_id": "a", "files": [1]}',
+        b"[" * 100_000,
+    ),
+    "evidence_zip": (_zipped(seal(FACTS, None)),),
+    "database_address": (b"postgresql://u:canary-7f3a@h:5432/d?sslmode=require",),
     "session_description": (
         b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"
         b"a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"

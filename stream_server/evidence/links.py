@@ -67,7 +67,7 @@ def read_entry(folder: Path) -> Entry | None:
             size_bytes=sum(int(file["bytes"]) for file in files.values()),
             pinned=folder.with_name(f"{folder.name}{PINNED}").exists(),
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError):
         return None
 
 
@@ -76,7 +76,7 @@ def read_head(folder: Path) -> tuple[int, str] | None:
     try:
         facts, _, _ = unseal((folder / HEAD).read_bytes())
         return int(facts["number"]), str(facts["manifest_sha256"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None
 
 

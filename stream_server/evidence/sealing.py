@@ -92,7 +92,10 @@ def unseal(data: bytes) -> tuple[dict[str, Any], Signature, str | None]:
     Raises:
         ValueError: it is no JSON object.
     """
-    facts = json.loads(data)
+    try:
+        facts = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     if not isinstance(facts, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - one error for all that is not ours
     if _FIELD not in facts:
@@ -101,7 +104,7 @@ def unseal(data: bytes) -> tuple[dict[str, Any], Signature, str | None]:
     try:
         key, value = str(given["key"]), bytes.fromhex(given["value"])
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(value, _canonical(facts))
-    except (InvalidSignature, ValueError, TypeError, LookupError):
+    except (InvalidSignature, ValueError, TypeError, LookupError, RecursionError):
         return facts, Signature.INVALID, None
     return facts, Signature.GOOD, key
 

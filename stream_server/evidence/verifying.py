@@ -86,7 +86,7 @@ def _verify_files(files: Mapping[str, Opener], known_key: str | None) -> list[Fi
         facts, signature, key = unseal(data)
         listed: dict[str, Any] = dict(facts["files"])
         wanted = {name: (int(f["bytes"]), str(f["sha256"])) for name, f in listed.items()}
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise ValueError("Its manifest cannot be read.") from None
     if facts.get("format") != FORMAT:
         raise ValueError("Its manifest is of a kind that this version does not know.")

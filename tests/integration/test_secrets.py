@@ -1,7 +1,9 @@
 """F47: with canaries in every secret, nothing that the service shows or prints holds one."""
 
+import io
 import json
 import threading
+import zipfile
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from urllib.parse import quote
@@ -182,6 +184,16 @@ def test_the_process_list_holds_no_secret(service):
 def test_the_archive_of_alerts_holds_no_secret(service, shown):
     archive = service.data.parent / "alerts.jsonl"
     assert holders({"archive": archive.read_text()}) == set()
+
+
+@pytest.mark.fault("F47")
+def test_a_bundle_of_evidence_holds_no_secret(service, shown):
+    (bundle, *_) = wait_until(lambda: service.client.get("/api/evidence").json(), 60, "evidence")
+    path = f"/api/alerts/{bundle['alert_id']}/evidence/bundle.zip"
+    with zipfile.ZipFile(io.BytesIO(service.client.get(path).content)) as archive:
+        texts = {name: archive.read(name).decode("latin-1") for name in archive.namelist()}
+    assert any("manifest.json" in name for name in texts)
+    assert holders(texts) == set()
 
 
 def test_only_added_streams_keep_a_password_and_only_their_owner_can_read_it(service, shown):

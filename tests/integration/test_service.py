@@ -226,9 +226,10 @@ def test_a_broken_camera_does_not_make_the_service_unready(api):
         lambda: api.get("/api/streams/broken/status").json()["last_error"] == "refused", 20, "error"
     )
     assert api.get("/readyz").status_code == 200
-    page = api.get("/metrics").text
-    assert 'fakewatch_stream_up{stream="broken"} 0.0' in page
-    assert 'fakewatch_stream_up{stream="drawn"} 1.0' in page
+    wait_until(
+        lambda: 'fakewatch_stream_up{stream="drawn"} 1.0' in api.get("/metrics").text, 20, "drawn"
+    )
+    assert 'fakewatch_stream_up{stream="broken"} 0.0' in api.get("/metrics").text
     api.delete("/api/streams/broken")
     assert 'stream="broken"' not in api.get("/metrics").text
 
