@@ -246,4 +246,6 @@ def _summary(out: Path, facts: list[dict[str, Any]]) -> str:
     if left_out:
         lines.append(f"{len(left_out)} files were left out (all in {out / 'left_out.txt'}):")
         lines += [f"  {line}" for line in left_out[:LISTED]]
+    if len({fact["label"] for fact in files.values()}) == 2:
+        lines.append(f"Next: fakewatch train --store {out}")
     return "\n".join(lines) + "\n"

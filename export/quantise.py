@@ -22,10 +22,11 @@ from export.variant import asked, settle, training_rows
 
 
 class Crops(CalibrationDataReader):  # type: ignore[misc]
-    """Hands calibration crops to the quantiser in batches."""
+    """Hands calibration crops, or clips of them, to the quantiser, some sixteen crops at a time."""
 
     def __init__(self, crops: NDArray[np.uint8]) -> None:
-        self._parts = iter([crops[start : start + 16] for start in range(0, len(crops), 16)])
+        size = 16 if crops.ndim == 4 else max(1, 16 // crops.shape[1])
+        self._parts = iter([crops[start : start + size] for start in range(0, len(crops), size)])
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         """The next batch, or None at the end."""

@@ -1,4 +1,4 @@
-"""Makes a run on one's own store a model: ONNX, calibration, thresholds, figures, card, int8."""
+"""Makes a run on one's own store a model: ONNX, calibration, figures, card, int8 and fp16."""
 
 import argparse
 import logging
@@ -10,15 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.calibrate import Calibration
 from export.card import CardTexts, write_card
-from export.crops import SERVE_MARGIN, SERVE_SIZE_PX, CropStore
-from export.evaluate import by_video, onnx_logits
+from export.crops import SERVE_MARGIN, CropStore
+from export.evaluate import by_video
+from export.evaluation.scorer import (
+    by_path,
+    looks,
+    open_scorer,
+    plain_card,
+    score_store,
+    served,
+)
+from export.half import halve
 from export.metrics import Interval, auc, clustered, sigmoid
 from export.onnx import load_checkpoint, write_onnx
 from export.quantise import quantise
@@ -28,11 +36,18 @@ from export.splits import TEST, TRAIN, VAL
 from export.variant import CALIBRATION_CROPS, LARGEST_LOSS
 from pipeline.errors import ModelCardError, SettingsError
 from pipeline.load import models_directory
-from pipeline.model_card import Thresholds, read_card
+from pipeline.model_card import CropRule, Thresholds, read_card
 
 SOURCE = "fakewatch export"
 """Begins the card's `source`; only such models are written over."""
 WORDS = ("genuine", "manipulated")
+LEAST_GROUPS = 5
+"""Of fewer people and sources no interval is given: drawing one person again and again has none."""
+SAID = {
+    "test_video_auc": "video AUC",
+    "test_genuine_recall": "genuine files left alone at the threshold",
+    "test_fake_recall": "manipulated files raised at the threshold",
+}
 Floats = NDArray[np.float64]
 
 
@@ -58,10 +73,9 @@ def ship_run(args: argparse.Namespace) -> int:
     shipped = Shipped(store, config, target, args.genuine_recall)
     shipped.write(_texts(name, config, store))
     print_ = sys.stdout.write
-    print_(f"{target}: differs from torch by {gap:.1e} in logit\n")
-    for key, value in shipped.metrics.items():
-        print_(f"  {key}: {value}\n")
-    print_(f"{_int8(shipped, config, store, _texts(f'{name}-int8', config, store))}\n")
+    print_(f"{target}: differs from torch by {gap:.1e} in logit\n{shipped.said()}\n")
+    for precision in ("int8", "fp16") if args.fp16 else ("int8",):
+        print_(f"{_variant(shipped, precision, args.genuine_recall)}\n")
     print_(f"Next: fakewatch serve --open --classifier {name}\n")
     return 0
 
@@ -70,26 +84,44 @@ class Shipped:
     """An exported graph with what calibration and test parts of the store say of it."""
 
     def __init__(self, store: CropStore, config: RunConfig, model: Path, recall: float) -> None:
-        self.model, self.size_px, self._store = model, config.size_px, store
+        self.model, self.config, self.store = model, config, store
         rows = {side: store.rows(side) for side in (VAL, TEST)}
         self._facts = {side: [store.facts[row] for row in rows[side]] for side in rows}
-        self.logits = {
-            side: onnx_logits(model, served(store, rows[side], config.size_px))
-            if rows[side]
-            else np.zeros(0)
-            for side in rows
-        }
+        scorer = open_scorer(plain_card(model, config.size_px, config.frames))
+        logits = score_store(scorer, store, 1, [*rows[VAL], *rows[TEST]])
+        self.logits = {side: logits[rows[side]] for side in rows}
         self.found, self.limits = calibrated(self._facts[VAL], self.logits[VAL], recall)
-        self.metrics: dict[str, Any] = {
-            "note": f"measured on the test part of {store.folder.name}, by file; people and "
-            "sources of it were not trained on; [value, low, high] of a 95 % bootstrap by group",
-            **figures(self._facts[TEST], self.logits[TEST], self.found, self.limits),
-        }
+        self.figures = figures(self._facts[TEST], self.logits[TEST], self.found, self.limits)
 
-    def write(self, texts: CardTexts) -> None:
+    def write(self, texts: CardTexts, precision: str = "fp32") -> None:
         """Write the card beside the model."""
-        rule = (self.size_px, SERVE_MARGIN)
-        write_card(self.model, texts, rule, self.found, self.limits, self.metrics)
+        note = (
+            f"measured on the test part of {self.store.folder.name}, by file; people and sources "
+            f"of it were not trained on; [value, low, high] of a 95 % bootstrap by group, of fewer "
+            f"than {LEAST_GROUPS} groups the value alone"
+        )
+        write_card(
+            self.model, texts, (self.config.size_px, SERVE_MARGIN), self.found, self.limits,
+            {"note": note, **self.figures}, frames=self.config.frames, precision=precision,
+        )  # fmt: skip
+
+    def said(self) -> str:
+        """The figures for a person at a terminal."""
+        found = self.figures
+        lines = [f"On {found['test_files']} files of {found['test_groups']} people or sources that "
+                 "it was not trained on:"]  # fmt: skip
+        lines += [
+            f"  {words}: {found[key][0]}"
+            + (" (95 % interval {} to {})".format(*found[key][1:]) if found[key][1:] else "")
+            for key, words in SAID.items()
+            if key in found
+        ]
+        if found["test_groups"] < LEAST_GROUPS:
+            lines.append(
+                f"Fewer than {LEAST_GROUPS} people or sources say next to nothing about others: "
+                "prepare more."
+            )
+        return "\n".join(lines)
 
     def video_auc(self) -> float:
         """Of val and test together, to compare variants."""
@@ -111,15 +143,18 @@ def figures(
     facts: list[dict[str, Any]], logits: Floats, found: Calibration, limits: Thresholds
 ) -> dict[str, Any]:
     """Video AUC and the recall of either label at the threshold, with intervals by group."""
+    groups = len({fact["group"] for fact in facts})
     videos = by_video(facts, found(logits)) if facts else None
+    rows: dict[str, Any] = {"test_files": len(videos.paths) if videos else 0, "test_groups": groups}
     if videos is None or len(set(videos.labels.tolist())) < 2:
-        return {"test_files": len(videos.paths) if videos else 0}
+        return rows
     raised = sigmoid(videos.scores) >= limits.raise_at
-    rows: dict[str, Any] = {"test_files": len(videos.paths), "test_video_auc": _row(videos.auc())}
+    rows["test_video_auc"] = _row(videos.auc(), groups)
     for label, word in ((0, "genuine"), (1, "fake")):
         chosen = videos.only(videos.labels == label)
         right = (raised == bool(label))[videos.labels == label]
-        rows[f"test_{word}_recall"] = _row(_share(right, chosen.groups))
+        own = len(set(chosen.groups))
+        rows[f"test_{word}_recall"] = _row(_share(right, chosen.groups), own)
     return rows
 
 
@@ -127,28 +162,46 @@ def _share(right: NDArray[np.bool_], groups: Sequence[str]) -> Interval:
     return clustered(lambda rows: float(right[rows].mean()), groups)
 
 
-def served(store: CropStore, rows: Sequence[int], size_px: int) -> NDArray[np.uint8]:
-    """(N, size, size, 3): the crops that the service would cut, at the run's size."""
-    crops = np.asarray(store.serve[list(rows)])
-    if size_px == SERVE_SIZE_PX:
-        return crops
-    way = cv2.INTER_AREA if size_px < SERVE_SIZE_PX else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(c, (size_px, size_px), interpolation=way) for c in crops])
+def _row(interval: Interval, groups: int) -> list[float]:
+    """[value, low, high]; the value alone where too few groups would give a false interval."""
+    row = [round(value, 3) for value in (interval.value, interval.low, interval.high)]
+    return row if groups >= LEAST_GROUPS else row[:1]
 
 
-def _int8(shipped: Shipped, config: RunConfig, store: CropStore, texts: CardTexts) -> str:
-    """Write the int8 variant, unless it is less right; returns a sentence."""
+def _variant(shipped: Shipped, precision: str, recall: float) -> str:
+    """Write the int8 or fp16 variant, unless it is less right; returns a sentence."""
+    config, store = shipped.config, shipped.store
+    texts = _texts(f"{shipped.model.stem}-{precision}", config, store)
     target = _free_place(shipped.model.parent, texts.name)
-    rows = np.random.default_rng(0).permutation(store.rows(TRAIN))[:CALIBRATION_CROPS]
-    logging.disable(logging.WARNING)  # the quantiser's advice is not for the user
-    quantise(shipped.model, target, served(store, np.sort(rows).tolist(), config.size_px))
-    small = Shipped(store, config, target, 0.96)
+    if precision == "int8":
+        logging.disable(logging.WARNING)  # the quantiser's advice is not for the user
+        quantise(shipped.model, target, samples(store, config))
+    else:
+        halve(shipped.model, target)
+    small = Shipped(store, config, target, recall)
     lost = shipped.video_auc() - small.video_auc()
     if lost > LARGEST_LOSS:
         target.unlink()
-        return f"No int8 variant: it would cost {lost:.4f} video AUC."
-    small.write(texts)
-    return f"{target}: int8, costs {max(0.0, lost):.4f} video AUC"
+        target.with_suffix(".toml").unlink(missing_ok=True)
+        return f"No {precision} variant: it would cost {lost:.4f} video AUC."
+    small.write(texts, precision)
+    return f"{target}: {precision}, costs {max(0.0, lost):.4f} video AUC"
+
+
+def samples(store: CropStore, config: RunConfig) -> NDArray[np.uint8]:
+    """Training crops to calibrate a quantiser on, as the service cuts them, or clips of them."""
+    rule = CropRule(config.size_px, SERVE_MARGIN)
+    rows = np.random.default_rng(0).permutation(store.rows(TRAIN))[:CALIBRATION_CROPS]
+    if config.frames == 1:
+        return np.stack([served(store, int(row), rule) for row in np.sort(rows)])
+    chosen = {store.facts[int(row)]["path"] for row in rows}
+    files = [part for part in by_path(store, store.rows(TRAIN))
+             if store.facts[part[0]]["path"] in chosen]  # fmt: skip
+    clips = [
+        looks([served(store, row, rule) for row in part[: config.frames]], config.frames)[-1]
+        for part in files[: max(1, CALIBRATION_CROPS // config.frames)]
+    ]
+    return np.stack(clips)
 
 
 def _run_of(folder: Path) -> tuple[RunConfig, Path]:
@@ -156,10 +209,7 @@ def _run_of(folder: Path) -> tuple[RunConfig, Path]:
     checkpoint = next((p for p in (folder / "best.pt", folder / "last.pt") if p.is_file()), None)
     if not path.is_file() or checkpoint is None:
         raise SettingsError(f"{folder} is no trained run; fakewatch train makes one.")
-    config = replace(read_run(path), name=folder.resolve().name)
-    if config.frames > 1:
-        raise SettingsError("A sequence network is exported by python -m export.onnx for now.")
-    return config, checkpoint
+    return replace(read_run(path), name=folder.resolve().name), checkpoint
 
 
 def _free_place(out: Path, name: str) -> Path:
@@ -191,7 +241,3 @@ def _texts(name: str, config: RunConfig, store: CropStore) -> CardTexts:
         limits="Known for faces like those it was trained on only. Scores are signs of "
         "manipulation, never proof.",
     )
-
-
-def _row(interval: Interval) -> list[float]:
-    return [round(value, 3) for value in (interval.value, interval.low, interval.high)]

@@ -7,7 +7,8 @@ from export.extra import TRAINING, require
 
 _EPILOG = """\
 The weights that did best on validation become an ONNX file with a card: calibrated on the store's
-val part, measured on its test part. An int8 variant is kept where it is as right.
+val part, measured on its test part. An int8 variant (and with --fp16 one for GPUs) is kept where
+it is as right.
 
 exit codes:
   0  the model is there
@@ -40,6 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SHARE",
         help="of genuine four-second windows that stay below the alert (default: 0.96)",
     )
+    add("--fp16", action="store_true", help="write an fp16 variant for GPUs, too")
     parser.set_defaults(run=run)
 
 

@@ -42,10 +42,16 @@ def find_card(model: str) -> ModelCard:
         return read_card(path.with_suffix(".toml"))
     if not path.exists():
         raise ModelError(f"There is no model {path}.")
+    return plain_card(path)
+
+
+def plain_card(path: Path, size_px: int = SERVE_SIZE_PX, frames: int = 1) -> ModelCard:
+    """The card of a graph that has none yet: its scores are its raw logits."""
     return ModelCard(
-        path.stem, "no card", "deepfake", "logit", path, sha256_of(path), "unknown", "unknown",
-        "unknown", "It has no card: temperature 1, bias 0 and threshold .5 are assumed.",
-        crop=CropRule(SERVE_SIZE_PX, SERVE_MARGIN), thresholds=UNCARDED,
+        path.stem, "no card", "deepfake", "logit" if frames == 1 else "sequence", path,
+        sha256_of(path), "unknown", "unknown", "unknown",
+        "It has no card: temperature 1, bias 0 and threshold .5 are assumed.",
+        crop=CropRule(size_px, SERVE_MARGIN), frames=frames, thresholds=UNCARDED,
     )  # fmt: skip
 
 
@@ -83,15 +89,8 @@ class Scorer:
         return np.asarray((calibrated - self.card.bias) * self.card.temperature, np.float64)
 
     def clips(self, crops: Sequence[Image], fold: int = 0) -> Floats:
-        """Raw logits of consecutive crops of one video; a sequence model is given the newest ones.
-
-        Before there are enough, the first one stands in for those that are missing.
-        """
-        wanted = self.card.frames
-        if wanted == 1:
-            return self(crops, fold)
-        padded = [*[crops[0]] * (wanted - 1), *crops]
-        return self([np.stack(padded[i : i + wanted]) for i in range(len(crops))], fold)
+        """Raw logits of consecutive crops of one video; a sequence model sees the newest ones."""
+        return self(looks(crops, self.card.frames), fold)
 
     def heatmap(self, crop: Image) -> NDArray[np.float32] | None:
         """What each cell of a crop adds to the raw logit; None where the model cannot say."""
@@ -157,18 +156,37 @@ def served(store: CropStore, index: int, rule: CropRule) -> Image:
     return cut_again(store[index], rule, lambda image: image)
 
 
-def score_store(scorer: Scorer, store: CropStore, jobs: int) -> Floats:
-    """Raw logits of all crops of a store, video by video."""
-    videos: dict[str, list[int]] = {}
-    for index, facts in enumerate(store.facts):
-        videos.setdefault(facts["path"], []).append(index)
+def looks(crops: Sequence[Image], frames: int) -> list[Image]:
+    """What a model sees at each of a video's crops: that one, or (frames, ...) up to it.
+
+    Before there are enough, the first one stands in for those that are missing.
+    """
+    if frames == 1:
+        return list(crops)
+    padded = [*[crops[0]] * (frames - 1), *crops]
+    return [np.stack(padded[i : i + frames]) for i in range(len(crops))]
+
+
+def by_path(store: CropStore, rows: Sequence[int]) -> list[list[int]]:
+    """These rows by the file they are of, in order."""
+    files: dict[str, list[int]] = {}
+    for row in rows:
+        files.setdefault(store.facts[row]["path"], []).append(row)
+    return list(files.values())
+
+
+def score_store(
+    scorer: Scorer, store: CropStore, jobs: int, rows: Sequence[int] | None = None
+) -> Floats:
+    """Raw logits of all crops of a store, video by video; NaN where a row is not asked for."""
+    videos = by_path(store, range(len(store)) if rows is None else rows)
 
     def score(indices: list[int]) -> Floats:
         return scorer.clips([served(store, index, scorer.rule) for index in indices])
 
     out = np.full(len(store), np.nan)
     with ThreadPoolExecutor(jobs) as pool:
-        answers = pool.map(score, videos.values())
-        for indices in tqdm(videos.values(), desc=scorer.card.name, unit="video"):
+        answers = pool.map(score, videos)
+        for indices in tqdm(videos, desc=scorer.card.name, unit="video", leave=False):
             out[indices] = next(answers)
     return out

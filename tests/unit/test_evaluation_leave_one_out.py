@@ -7,51 +7,17 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the `train` extra")
 
-from export.crops import cut  # noqa: E402
-from export.evaluation import leave_one_out as subject  # noqa: E402
-from export.faces import FaceFinder  # noqa: E402
-from export.run_config import read_run  # noqa: E402
-from pipeline.errors import SettingsError  # noqa: E402
-from pipeline.types import Frame, StreamId  # noqa: E402
-from tests.media import draw_face  # noqa: E402
-from tests.unit.stores import write_store  # noqa: E402
+from export.crops import cut
+from export.evaluation import leave_one_out as subject
+from export.faces import FaceFinder
+from export.run_config import read_run
+from pipeline.errors import SettingsError
+from pipeline.types import Frame, StreamId
+from tests.media import draw_face
+from tests.small_run import write_run
+from tests.unit.stores import write_store
 
 FAMILIES = ("self_blend", "smooth")
-RUN = """
-seed = 1
-size_px = 48
-minutes = 1.0
-workers = 1
-average_every = 1
-fold = false
-start = "scratch"
-architecture = "sface"
-steps = 2
-device = "cpu"
-[data]
-store = "{store}"
-generator = ""
-exclude = ""
-pairs = {pairs}
-labelled = 2
-pool = 4
-uses = 2.0
-[data.families]
-self_blend = 0.5
-smooth = 0.5
-blurred = 0.0
-[data.weights]
-drawn = 1.0
-[optimiser]
-lr = 1e-3
-head_scale = 2.0
-weight_decay = 1e-4
-warmup_s = 1.0
-smoothing = 0.02
-pair_weight = 0.1
-pair_margin = 2.0
-ema = 0.9
-"""
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +37,6 @@ def store(tmp_path_factory):
     return write_store(tmp_path_factory.mktemp("drawn"), crops)
 
 
-def a_run(folder, store, pairs=2):
-    path = folder / "toy.toml"
-    path.write_text(RUN.format(store=store.folder, pairs=pairs))
-    return path
-
-
 def test_each_family_is_left_out_once_and_every_run_is_measured_on_all(
     store, tmp_path, monkeypatch
 ):
@@ -88,7 +48,9 @@ def test_each_family_is_left_out_once_and_every_run_is_measured_on_all(
         subject, "train", lambda run, folder: (made.append(run), real_train(run, folder))
     )
     out = tmp_path / "report/families.json"
-    subject.leave_one_out(a_run(tmp_path, store), store.folder, 3.0, 5, out)
+    subject.leave_one_out(
+        write_run(tmp_path / "toy.toml", store.folder, "drawn"), store.folder, 3.0, 5, out
+    )
     trained = {run.name: {k for k, share in run.data.families.items() if share} for run in made}
     assert trained == {
         "toy-all": set(FAMILIES), "toy-no-self_blend": {"smooth"}, "toy-no-smooth": {"self_blend"},
@@ -104,7 +66,7 @@ def test_each_family_is_left_out_once_and_every_run_is_measured_on_all(
 
 
 def test_only_the_measured_part_of_a_split_store_is_forged(store, tmp_path):
-    run = subject._plain(read_run(a_run(tmp_path, store)), 1.0, 0)
+    run = subject._plain(read_run(write_run(tmp_path / "toy.toml", store.folder, "drawn")), 1.0, 0)
     part = subject.MeasuredPart(store.folder)
     assert {fact["group"] for fact in part.facts} == {"person4", "person5"}
     crops, labels = subject._pairs(run, part, "smooth", 0)
@@ -115,4 +77,10 @@ def test_only_the_measured_part_of_a_split_store_is_forged(store, tmp_path):
 
 def test_a_run_without_pairs_has_no_family_to_leave_out(store, tmp_path):
     with pytest.raises(SettingsError, match="two or more families"):
-        subject.leave_one_out(a_run(tmp_path, store, pairs=0), store.folder, 1.0, 0, tmp_path / "x")
+        subject.leave_one_out(
+            write_run(tmp_path / "toy.toml", store.folder, "drawn", pairs="0"),
+            store.folder,
+            1.0,
+            0,
+            tmp_path / "x",
+        )
