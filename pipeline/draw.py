@@ -23,17 +23,19 @@ def draw_analysis(image: Image, analysis: Analysis) -> Image:
     """A copy of the picture with every reading drawn on it."""
     canvas = image.copy()
     for reading in analysis.readings:
-        _draw_reading(canvas, reading)
+        # The report speaks of "face 2", so where there are several each bears its number.
+        name = f"{reading.track_id}: " if len(analysis.readings) > 1 else ""
+        _draw_reading(canvas, reading, name)
     return canvas
 
 
-def _draw_reading(canvas: Image, reading: Reading) -> None:
+def _draw_reading(canvas: Image, reading: Reading, name: str) -> None:
     color = COLORS[reading.state]
     left, top = round(reading.box.left), round(reading.box.top)
     right, bottom = round(reading.box.right), round(reading.box.bottom)
     weight = max(1, canvas.shape[0] // 300)
     cv2.rectangle(canvas, (left, top), (right, bottom), color, weight, cv2.LINE_AA)
-    text = LABELS[reading.state]
+    text = name + LABELS[reading.state]
     if reading.fused_prob is not None:
         # No model is so sure that it could say none or all.
         text = f"{text} {min(0.99, max(0.01, reading.fused_prob)):.0%}"

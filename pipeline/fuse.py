@@ -101,13 +101,17 @@ def trust(quality: Quality, settings: FuseSettings) -> float:
 def _classifier(window: WindowScore, trusted: float, settings: FuseSettings) -> Reason:
     llr = trusted * _capped(window.logit or 0.0, settings)
     seconds = max(1, round(window.end_s - window.start_s))
-    looks = f"{window.suspicious} of {window.samples} looks within {seconds} s"
+    if window.samples == 1:
+        looks, few = "the only look at it", "in the only look at it"
+    else:
+        looks = f"{window.suspicious} of {window.samples} looks within {seconds} s"
+        few = f"({looks} did)"
     if llr >= settings.strong_llr:
         text = f"The face's texture and edges look manipulated in {looks}."
     elif llr > 0:
         text = f"The face's texture and edges show some signs of manipulation in {looks}."
     else:
-        text = f"The face's texture and edges show little sign of manipulation ({looks} did)."
+        text = f"The face's texture and edges show little sign of manipulation {few}."
     return Reason("classifier", llr, text)
 
 

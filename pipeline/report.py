@@ -94,6 +94,8 @@ class FileReport:
     faces: tuple[FaceReport, ...]
     model: ModelFacts
     timing: Timing
+    preset: str | None = None
+    """The known system whose rule gave the verdict; the faces are fakewatch's own."""
 
 
 @dataclass(slots=True)

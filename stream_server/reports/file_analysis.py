@@ -16,9 +16,6 @@ from pipeline.series import FileRecord
 from pipeline.types import AlertId, Analysis, Frame, Reading, State, StreamId
 from stream_server.reports.reference_file import fitting
 
-STILL = AnalyzerSettings(window_s=1.0, window_min_samples=1)
-"""A picture is one frame: its only score is all there will be."""
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -52,13 +49,18 @@ def analyze_media(
         ReferenceRefused: the reference was enrolled at another picture size.
     """
     started_s = time.perf_counter()
-    own = STILL if media.kind == "image" else replace(settings, preset=None)
+    own, still = replace(settings, preset=None), media.kind == "image"
+    if still:
+        # A picture is one frame: its only score is all there will be.
+        own = replace(own, window_s=1.0, window_min_samples=1)
     analyzer = _analyzer(models, own, reference)
-    judge, whole = Judge(models.classifier.card, media.kind), full_recorder()
+    judge, whole = Judge(models.classifier.card, media.kind, settings.fuse), full_recorder()
     analysed = 0
     for frame in fitting(media.frames(), reference):
         analysis = analyzer(frame)
         judge.add(analysis)
+        if still:
+            analysis = _settled(analysis, judge)
         if settings.preset:
             whole.add(analysis)
         analysed += 1
@@ -76,6 +78,16 @@ def analyze_media(
         faces=faces,
         model=model_facts(models),
         timing=_timing(media, analysed, time.perf_counter() - started_s),
+        preset=settings.preset,
+    )
+
+
+def _settled(analysis: Analysis, judge: Judge) -> Analysis:
+    """The states of a picture's faces as the report has them: nothing more will come."""
+    states = {face.track_id: face.state for face in judge.faces()}
+    return replace(
+        analysis,
+        readings=tuple(replace(one, state=states[one.track_id]) for one in analysis.readings),
     )
 
 

@@ -32,7 +32,6 @@ def render(document: ReportDocument, video: str | None = None) -> str:
     records = {record.track_id: record for record in document.record.faces}
     shown = report.faces[:SHOWN_FACES]
     worst = records.get(shown[0].track_id) if shown else None
-    by_rule = words.by_known_rule(report.verdict)
     return (
         _environment()
         .get_template("report.html")
@@ -50,9 +49,8 @@ def render(document: ReportDocument, video: str | None = None) -> str:
             ],
             others=report.faces[SHOWN_FACES:],
             duration_s=duration_s,
-            gauge=None if by_rule else bars.gauge(report.verdict, thresholds),
-            by_rule=by_rule,
-            in_short=words.in_short(report.verdict, worst) if shown else (),
+            gauge=None if report.preset else bars.gauge(report.verdict, thresholds),
+            in_short=words.in_short(report, worst) if shown else (),
             reach=max((picture.heat_reach for picture in document.pictures), default=0.0),
             video=quote(f"./{video}", safe="/.") if video else None,
             bars=bars,

@@ -1,6 +1,6 @@
 """What a report says to people: states, cues, reasons not to judge, numbers as they read well."""
 
-from pipeline.report import Verdict
+from pipeline.report import FileReport
 from pipeline.series import FaceRecord
 from pipeline.types import BlinkStats, State
 from stream_server.reports.charts import clock
@@ -54,20 +54,26 @@ def cue(name: str) -> str:
     return CUES.get(name, name.replace("_", " ").capitalize())
 
 
-def by_known_rule(verdict: Verdict) -> bool:
-    """Whether a known system's rule gave it: its figure is then not calibrated."""
-    return any(reason.cue == "preset" for reason in verdict.reasons)
+def headline(report: FileReport) -> str:
+    """The verdict in a few words, and whose it is where another system's rule gave it."""
+    said = HEADLINES[report.verdict.state]
+    return f"By the rule of {report.preset}: {said.lower()}" if report.preset else said
 
 
-def in_short(verdict: Verdict, record: FaceRecord | None) -> tuple[str, ...]:
+def in_short(report: FileReport, record: FaceRecord | None) -> tuple[str, ...]:
     """Why the file stands where it stands: a few sentences for who reads nothing else."""
-    said = [reason.text for reason in sorted(verdict.reasons, key=lambda r: -abs(r.llr))[:2]]
+    reasons = sorted(report.verdict.reasons, key=lambda r: -abs(r.llr))
+    said = [reason.text for reason in reasons[:2]]
+    if report.preset and report.faces:
+        own = HEADLINES[report.faces[0].state].lower()
+        said.append(f"By fakewatch's own rule: {own}. The faces below are judged by it.")
     if record is None:
         return tuple(said)
     if record.alerts:
         spans = "; ".join(f"{clock(s.start_s)} to {clock(s.end_s)}" for s in record.alerts[:3])
         more = f" and {len(record.alerts) - 3} more times" if len(record.alerts) > 3 else ""
-        said.append(f"The signs were strong enough for an alert from {spans}{more}.")
+        whose = "fakewatch's own score was" if report.preset else "The signs were"
+        said.append(f"{whose} strong enough for an alert from {spans}{more}.")
     if record.seen_s > 0:
         said.append(
             f"The face could be judged for {clock(record.judged_s)} of the {clock(record.seen_s)}"
@@ -91,6 +97,11 @@ def blinks(blink: BlinkStats | None) -> str:
         f"{blink.rate_per_min:.0f} blinks a minute over the last {blink.observed_s:.0f} s observed"
         f" (95 % interval {low:.0f}{upper}). What is usual differs widely between people and tasks."
     )
+
+
+def looks(number: int) -> str:
+    """How often the classifier looked."""
+    return "1 look" if number == 1 else f"{number} looks"
 
 
 def percent(share: float | None) -> str:

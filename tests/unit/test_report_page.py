@@ -174,12 +174,14 @@ def test_it_says_what_was_seen_what_was_not_and_with_what():
 def test_a_known_systems_figure_is_not_called_calibrated():
     one = document()
     rule = (Reason("preset", 2.3, "By the rule of frame-mean, not fakewatch's own."),)
-    verdict = Verdict(State.ALERT, 0.91, rule, "Judged by the rule of frame-mean.")
-    page = render(replace(one, report=replace(one.report, verdict=verdict)))
+    verdict = Verdict(State.CLEAR, 0.11, rule, "Judged by the rule of frame-mean.")
+    page = render(replace(one, report=replace(one.report, verdict=verdict, preset="frame-mean")))
     header = page[page.index("<header") : page.index("</header>")]
     assert "not calibrated" in header
     assert "calibrated probability" not in header
     assert '<svg class="gauge"' not in header
+    assert "By the rule of frame-mean: no signs stand out" in header
+    assert "By fakewatch&#39;s own rule: strong signs of manipulation" in header
 
 
 def test_it_never_calls_anything_fake_or_real():

@@ -8,6 +8,11 @@ export const STATES = {
   insufficient: { icon: "dots", short: "Not enough", long: "Not enough seen to say" },
 };
 
+/** A verdict in words, and whose it is where another system's rule gave it. */
+export function ruled(said, preset) {
+  return preset ? `By the rule of ${preset}: ${said.toLowerCase()}` : said;
+}
+
 /** State of a stream: tone is one of calm, good, warn, bad. */
 export const STREAM_STATES = {
   connecting: { tone: "calm", text: "Connecting" },

@@ -3,7 +3,7 @@
 import { h, icon, setText, svg } from "../dom.js";
 import { get } from "../service.js";
 import { mediaTime, Timeline } from "../timeline.js";
-import { careful, cueName, stateOf } from "../words.js";
+import { careful, cueName, ruled, stateOf } from "../words.js";
 
 const MOST_FACES = 6;
 const MOST_MOMENTS = 8;
@@ -41,16 +41,16 @@ export class Report extends HTMLElement {
   #parts(report, table, view, address) {
     const { verdict } = report;
     const state = stateOf(verdict.state);
-    const known = verdict.reasons.some((reason) => reason.cue === "preset"); // its figure is not calibrated
-    const figure = known ? "By that rule's own count, which is not calibrated" : "Calibrated probability of manipulation";
+    const figure = report.preset ? "By that rule's own count, which is not calibrated" : "Calibrated probability of manipulation";
     const prob = Number.isFinite(verdict.fake_prob) ? `${figure}: ${careful(verdict.fake_prob)}${band(verdict)}. ` : "";
     const observed = new Map(report.observed.faces.map((face) => [face.track_id, face]));
     const still = report.kind === "image";
     return [
-      h("p", { class: "report-verdict", "data-state": verdict.state }, icon(state.icon), h("strong", {}, state.long)),
+      h("p", { class: "report-verdict", "data-state": verdict.state }, icon(state.icon), h("strong", {}, ruled(state.long, report.preset))),
       h("p", {}, prob, verdict.text),
       declared(report.provenance),
       this.#copy(view, address, still),
+      report.preset && report.faces.length ? h("p", {}, `What follows is fakewatch's own: by its rule, ${stateOf(report.faces[0].state).long.toLowerCase()}.`) : null,
       ...report.faces.slice(0, MOST_FACES).map((face) => this.#face(face, observed.get(face.track_id), report, still)),
       report.faces.length > MOST_FACES ? h("p", {}, `${report.faces.length - MOST_FACES} less suspicious faces are in the full report.`) : null,
       table ? comparison(table) : null,
@@ -127,8 +127,8 @@ function legend(how) {
 
 function probability(face, still) {
   const seen = still ? "" : ` Seen from ${mediaTime(face.first_s)} to ${mediaTime(face.last_s)}.`;
-  if (!Number.isFinite(face.fake_prob)) return `No probability: too little could be judged (${face.samples} looks).${seen}`;
-  return `Probability of manipulation ${careful(face.fake_prob)}${band(face)}, from ${face.samples} looks.${seen}`;
+  if (!Number.isFinite(face.fake_prob)) return `No probability: too little could be judged (${face.samples} ${face.samples === 1 ? "look" : "looks"}).${seen}`;
+  return `Probability of manipulation ${careful(face.fake_prob)}${band(face)}, from ${face.samples} ${face.samples === 1 ? "look" : "looks"}.${seen}`;
 }
 
 function declared(provenance) {

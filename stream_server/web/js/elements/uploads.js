@@ -4,7 +4,7 @@ import { h, icon, setIcon, setText } from "../dom.js";
 import { may } from "../rights.js";
 import { Sender } from "../sender.js";
 import { get, post, remove } from "../service.js";
-import { careful, percent, stateOf } from "../words.js";
+import { careful, percent, ruled, stateOf } from "../words.js";
 
 const BUSY_EVERY_MS = 700;
 const IDLE_EVERY_MS = 8000;
@@ -206,7 +206,7 @@ function head(view, sending) {
     case "analysing":
       return { text: share === null ? "Analysing" : `Analysing ${percent(share)}`, tone: "calm", shape: view.worst ? stateOf(view.worst).icon : "dots" };
     case "done":
-      return { text: stateOf(view.verdict).long, tone: TONES[view.verdict] ?? "calm", shape: stateOf(view.verdict).icon };
+      return { text: ruled(stateOf(view.verdict).long, view.preset), tone: TONES[view.verdict] ?? "calm", shape: stateOf(view.verdict).icon };
     case "cancelled":
       return { text: "Cancelled", tone: "calm", shape: "stop" };
     default:
