@@ -43,7 +43,7 @@ types: $(DEV) ## mypy --strict on every room
 audit: $(DEV) ## insecure code, and known weaknesses of the pinned packages (OFFLINE=1 leaves those out)
 	@$(BIN)/ruff check --select S
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(ROOMS)
-	@$(if $(OFFLINE),,$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip)
+	@$(if $(OFFLINE),,$(BIN)/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip)
 
 faults: $(DEV) ## inject every fault by its test; writes docs/faults.md
 	@$(BIN)/python -m benchmarks.faults $(ARGS)

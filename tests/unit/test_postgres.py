@@ -1,10 +1,13 @@
 """PostgreSQL alone: away, back, read-only or wrongly addressed, it stops and loses nothing."""
 
+import io
+
 import pytest
 from pydantic import ValidationError
 
 from stream_server.auth.accounts import Accounts
 from stream_server.auth.roles import Role
+from stream_server.cli import main
 from stream_server.redact import SecretUrl
 from stream_server.storage_settings import StorageSettings
 from stream_server.store import SideStore, StorageError, Store
@@ -91,6 +94,24 @@ def test_a_command_beside_the_service_adds_users_that_it_sees(desk, tmp_path):
     assert list(seen.users) == ["ada"]
     seen.users = {}
     assert seen.have_been, "a database that is away later opens the service to nobody"
+
+
+def test_the_command_finds_the_database_in_the_services_file(
+    desk, tmp_path, postgres, monkeypatch, capsys
+):
+    """The file holds no password; the environment's may hold any character."""
+    options = database_url_of(tmp_path).get_secret_value().partition("?")[2]
+    file = tmp_path / "fakewatch.toml"
+    file.write_text(
+        f'[storage]\npath = "{tmp_path}"\ndatabase_url = "postgresql://fakewatch:'
+        f'${{DATABASE_PASSWORD}}@127.0.0.1:{postgres.port}/fakewatch?{options}"\n'
+    )
+    monkeypatch.setenv("DATABASE_PASSWORD", PASSWORD)
+    monkeypatch.setattr("sys.stdin", io.StringIO("canary-of-a-password\n"))
+    assert main(["users", "--config", str(file), "add", "ada"]) == 0
+    assert main(["users", "--config", str(file), "list"]) == 0
+    assert "ada" in capsys.readouterr().out
+    assert list(Accounts(desk.store, tmp_path).users) == ["ada"]
 
 
 @pytest.mark.parametrize(
