@@ -49,37 +49,36 @@ def analyze_media(
         ReferenceRefused: the reference was enrolled at another picture size.
     """
     started_s = time.perf_counter()
-    own, still = replace(settings, preset=None), media.kind == "image"
-    if still:
-        # A picture is one frame: its only score is all there will be.
-        own = replace(own, window_s=1.0, window_min_samples=1)
-    analyzer = _analyzer(models, own, reference)
+    analyzer = _analyzer(models, _own(settings, media.kind), reference)
     judge, whole = Judge(models.classifier.card, media.kind, settings.fuse), full_recorder()
     analysed = 0
     for frame in fitting(media.frames(), reference):
         analysis = analyzer(frame)
         judge.add(analysis)
-        if still:
-            analysis = _settled(analysis, judge)
+        analysis = _settled(analysis, judge) if media.kind == "image" else analysis
         if settings.preset:
             whole.add(analysis)
         analysed += 1
         watchers.frame(frame, analysis)
         watchers.progress(Progress(frame.time_s, media.duration_s, _worst(analysis.readings)))
-    faces = judge.faces()
-    verdict = judge.verdict(faces)
-    if settings.preset:
-        verdict = verdict_by(settings.preset, _seen(media, whole.record(), models))
+    faces, rule = judge.faces(), settings.preset
+    seen = _seen(media, whole.record(), models)
     return FileReport(
         input=name,
         kind=media.kind,
         duration_s=media.duration_s,
-        verdict=verdict,
+        verdict=verdict_by(rule, seen) if rule else judge.verdict(faces),
         faces=faces,
         model=model_facts(models),
         timing=_timing(media, analysed, time.perf_counter() - started_s),
-        preset=settings.preset,
+        preset=rule,
     )
+
+
+def _own(settings: AnalyzerSettings, kind: str) -> AnalyzerSettings:
+    """What each frame is judged by; a picture is one frame, its only score all there will be."""
+    own = replace(settings, preset=None)
+    return replace(own, window_s=1.0, window_min_samples=1) if kind == "image" else own
 
 
 def _settled(analysis: Analysis, judge: Judge) -> Analysis:
