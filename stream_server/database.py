@@ -13,8 +13,8 @@ from stream_server.redact import redact
 _SCHEMA = Path(__file__).parent / "schema"
 _LOCK = 0x66616B65
 """The first half of our advisory locks in PostgreSQL: "fake" in ASCII."""
-_GONE_MS = 10_000
-_REACH = {"connect_timeout": 5, "tcp_user_timeout": _GONE_MS, "target_session_attrs": "read-write"}
+_GONE_MS = 5_000
+_REACH = {"connect_timeout": 3, "tcp_user_timeout": _GONE_MS, "target_session_attrs": "read-write"}
 """A server that is away, silent or only read from is an error soon, never a hang."""
 
 
@@ -105,7 +105,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
     connection.execute(f"SET statement_timeout = {_GONE_MS}")
-    connection.execute(f"SET lock_timeout = {_GONE_MS // 2}")
+    connection.execute(f"SET lock_timeout = {_GONE_MS}")
     connection.commit()
 
 

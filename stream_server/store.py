@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +17,10 @@ from pipeline.errors import FakewatchError
 from stream_server.database import begin, opened, postgres_engine, reason_of, sqlite_engine
 from stream_server.redact import SecretUrl
 from stream_server.sqlite_file import FILE, is_damage, lock, make_private, move_aside
+
+_PATIENCE_S, _REST_S = 1.0, 10.0
+"""Whoever let us wait longer for an error than the first is left alone for the second: analyser
+threads stand in that queue."""
 
 
 class StorageError(FakewatchError):
@@ -51,6 +56,7 @@ class Store:
         self._lock = threading.RLock()
         self._lock_file: int | None = None
         self._closed = False
+        self._rests_until_s = 0.0
         try:
             self._engine = self._open(directory, database_url)
         except (OSError, SQLAlchemyError, CommandError) as error:
@@ -84,12 +90,14 @@ class Store:
                 is closed.
         """
         with self._lock:
+            began_s = time.monotonic()
             try:
                 with self._connect() as connection:
                     begin(connection)
                     yield partial(_run, connection)
                     connection.commit()
             except (OSError, SQLAlchemyError) as error:
+                self._rest(began_s)
                 self.error = reason_of(error)
                 raise StorageError(f"The database cannot be written: {self.error}.") from error
             self.error = None
@@ -101,10 +109,12 @@ class Store:
             StorageError: the database cannot be read.
         """
         with self._lock:
+            began_s = time.monotonic()
             try:
                 with self._connect() as connection:
                     return _run(connection, sql, **values).mappings().all()
             except (OSError, SQLAlchemyError) as error:
+                self._rest(began_s)
                 raise StorageError(f"The database cannot be read: {reason_of(error)}.") from error
 
     def forget_changes(self) -> None:
@@ -127,7 +137,14 @@ class Store:
     def _connect(self) -> Connection:
         if self._closed:  # an engine would open itself again
             raise StorageError("The database is closed.")
+        if time.monotonic() < self._rests_until_s:
+            raise StorageError("The database does not answer in time.")
         return self._engine.connect()
+
+    def _rest(self, began_s: float) -> None:
+        now_s = time.monotonic()
+        if now_s - began_s > _PATIENCE_S:
+            self._rests_until_s = now_s + _REST_S
 
 
 class SideStore(Store):

@@ -1,18 +1,25 @@
 """PostgreSQL alone: away, back, read-only or wrongly addressed, it stops and loses nothing."""
 
+import contextlib
 import io
+import socket
+import threading
+import time
 
 import pytest
 from pydantic import ValidationError
 
+from stream_server.alerts import AlertBook
 from stream_server.auth.accounts import Accounts
 from stream_server.auth.roles import Role
 from stream_server.cli import main
+from stream_server.outbox import Outbox
 from stream_server.redact import SecretUrl
 from stream_server.storage_settings import StorageSettings
 from stream_server.store import SideStore, StorageError, Store
-from tests.alert_desk import CLOSED, OPENED, Desk
+from tests.alert_desk import AT, CAM, CLOSED, OPENED, Desk, change
 from tests.databases import PASSWORD, database_url_of, on, postgres_server
+from tests.needs import wait_until
 
 
 @pytest.fixture
@@ -38,8 +45,7 @@ def test_a_server_that_restarts_costs_no_alert(tmp_path):
             desk.book.recent()
         desk.apply(CLOSED, "alert-2")
         server.start()
-        desk.book.catch_up()
-        assert desk.store.error is None
+        wait_until(lambda: desk.book.catch_up() or not desk.store.error, 40, "all to be written")
         assert len(desk.book.recent(state="closed")) == 2
         phases = [event.alert.phase for event in desk.book.since(0)]
         assert phases == [OPENED, OPENED, CLOSED, CLOSED]
@@ -48,6 +54,75 @@ def test_a_server_that_restarts_costs_no_alert(tmp_path):
         assert "another fakewatch" in second.store.problem, "the lock was taken anew"
         second.store.close()
         desk.store.close()
+
+
+@pytest.mark.fault("F33")
+def test_a_server_that_no_longer_answers_holds_up_one_change_and_not_each(tmp_path, postgres):
+    """F33: the line breaks, and whoever connects anew gets no answer."""
+    url = postgres.schema(tmp_path).get_secret_value()
+    with Line(postgres.port) as line:
+        store = Store(tmp_path, SecretUrl(url.replace(str(postgres.port), str(line.port))))
+        book = AlertBook(store, Outbox(store, ["log"]))
+        book.apply(CAM, "Camera", change(OPENED), "m@1@abc", AT)
+        line.go_silent()
+        took_s = []
+        for number in range(5):
+            began_s = time.monotonic()
+            book.apply(CAM, "Camera", change(OPENED, f"late-{number}"), "m@1@abc", AT)
+            took_s.append(time.monotonic() - began_s)
+        assert 2 < took_s[0] < 10
+        assert max(took_s[1:]) < 1
+        assert len(book.open_alerts()) == 6
+        store.close()
+
+
+class Line:
+    """A TCP line to the server that can fall silent."""
+
+    def __init__(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._target, self._silent, self._ends = port, False, []
+        self._threads = [threading.Thread(target=self._accept)]
+
+    def __enter__(self) -> "Line":
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._hang_up()
+        for thread in self._threads:
+            thread.join(10)
+
+    def go_silent(self) -> None:
+        """Cut what is open; from now on connections are taken and never answered."""
+        self._silent = True
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                self._ends.append(near)
+                if not self._silent:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                    self._ends.append(far)
+                    for pair in ((near, far), (far, near)):
+                        self._threads.append(threading.Thread(target=self._carry, args=pair))
+                        self._threads[-1].start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
 
 
 @pytest.mark.fault("F33")
