@@ -78,6 +78,7 @@ class AlertBook:
             NotFound: there is no such alert.
         """
         with self._lock:
+            self.catch_up()
             alert = self.get(alert_id)
             return self._amend(replace(alert, acknowledged_at=alert.acknowledged_at or at))
 
@@ -88,6 +89,7 @@ class AlertBook:
             NotFound: there is no such alert.
         """
         with self._lock:
+            self.catch_up()
             alert = self.get(alert_id)
             seen_at = alert.acknowledged_at or at
             return self._amend(replace(alert, judged=manipulated, acknowledged_at=seen_at))

@@ -21,12 +21,7 @@ def desk(tmp_path):
 @pytest.mark.fault("F32")
 def test_a_full_disk_stops_nothing_and_loses_nothing(desk):
     """F32: what could not be written waits in memory and is written later."""
-    pages = desk.store.read("PRAGMA page_count")[0]["page_count"]
-    desk.store.read(f"PRAGMA max_page_count = {pages}")
-    number = 0
-    while desk.store.error is None and number < 500:
-        number += 1
-        desk.apply(OPENED, f"alert-{number}")
+    pages, number = fill(desk)
     assert "full" in desk.store.error
     assert len(desk.book.open_alerts()) == number, "the page still sees every alert"
     desk.apply(CLOSED, f"alert-{number}")
@@ -35,6 +30,27 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(desk):
     assert desk.store.error is None
     assert len(desk.book.recent(limit=1000)) == number
     assert desk.book.since(0, limit=1000)[-1].alert.phase is CLOSED
+
+
+def test_a_verdict_is_added_to_what_waited_and_not_written_over_by_it(desk):
+    pages, _ = fill(desk)
+    desk.apply(CLOSED)
+    desk.store.read(f"PRAGMA max_page_count = {pages * 100}")
+    desk.book.judge(AlertId("alert-1"), manipulated=True, at=AT)
+    desk.book.catch_up()
+    (judged,) = [alert for alert in desk.book.recent(limit=1000) if alert.alert_id == "alert-1"]
+    assert (judged.phase, judged.judged) == (CLOSED, True)
+
+
+def fill(desk):
+    """Leave no room for another alert; the size in pages, and how many alerts there are."""
+    pages = desk.store.read("PRAGMA page_count")[0]["page_count"]
+    desk.store.read(f"PRAGMA max_page_count = {pages}")
+    number = 0
+    while desk.store.error is None and number < 500:
+        number += 1
+        desk.apply(OPENED, f"alert-{number}")
+    return pages, number
 
 
 def test_a_user_is_told_when_the_disk_is_full(desk):
