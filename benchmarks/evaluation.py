@@ -16,7 +16,10 @@ from typing import Any
 from benchmarks.record import record
 
 PLOTS = Path(__file__).parent.parent / "docs" / "evaluation"
-SHOWN = ("roc", "scores", "reliability", "robustness", "baselines", "methods_disturbed")
+SHOWN = (
+    "roc", "det", "scores", "confusion", "reliability", "risk_coverage", "robustness", "baselines",
+    "methods_disturbed", "leave_one_out", "training",
+)  # fmt: skip
 LEFT_OUT = ("curves", "created_at", "plots")
 
 

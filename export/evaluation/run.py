@@ -89,6 +89,13 @@ def _refuse_useless(store: CropStore) -> None:
     labels = {int(facts["label"]) for facts in store.facts}
     if labels != {0, 1}:
         raise SettingsError("The data need genuine and manipulated videos; one kind is missing.")
+    for label, word in ((0, "genuine"), (1, "manipulated")):
+        groups = {facts["group"] for facts in store.facts if facts["label"] == label}
+        if len(groups) < 2:
+            raise SettingsError(
+                f"The {word} videos to measure on are all of one person or source, which says "
+                "nothing about others: prepare more."
+            )
 
 
 def _scores(asked: Asked, card: ModelCard, store: MeasuredPart) -> tuple[Rows, str, str]:

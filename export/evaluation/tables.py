@@ -160,11 +160,19 @@ def _calibrate(rows: Rows, recall: float) -> tuple[Calibration, float]:
 
 
 def parts_of(rows: Rows, seed: int, wanted: int = 5) -> NDArray[np.int64]:
-    """The folds that logits were held out in; without them, groups dealt out evenly."""
+    """The folds that logits were held out in; without them, groups dealt out evenly.
+
+    Where two groups or more hold a label, it is in more than one part: groups of genuine rows alone
+    are dealt first, then those of both labels, then the rest.
+    """
     if len(np.unique(rows.folds)) > 1:
         return rows.folds
     names, codes = np.unique(rows.groups, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(len(names)) % wanted
+    holds = [np.bincount(codes[rows.labels == label], minlength=len(names)) > 0 for label in (0, 1)]
+    chance = np.random.default_rng(seed).random(len(names))
+    order = np.lexsort((chance, holds[1].astype(int) - holds[0].astype(int)))
+    dealt = np.empty(len(names), np.int64)
+    dealt[order] = np.arange(len(names)) % wanted
     return np.asarray(dealt[codes], np.int64)
 
 

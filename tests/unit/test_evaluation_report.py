@@ -10,8 +10,10 @@ import pytest
 from export.commands import evaluate as command
 from export.crops import SERVE_SIZE_PX, CropStore
 from export.evaluation.measured_part import MeasuredPart
+from export.evaluation.rows import frames
 from export.evaluation.run import Asked, evaluate, read_logits
 from export.evaluation.scorer import find_card, open_scorer, score_store
+from export.evaluation.tables import parts_of
 from pipeline.errors import ModelError, SettingsError
 from tests.drawn_store import CROPS, write_store
 from tests.toy_models import write_classifier
@@ -65,7 +67,11 @@ def report(folder, toy, store, held_out):
     run.mkdir()
     rows = [{"step": n, "images": n * 100, "loss": 1 / n, "right": 0.5} for n in range(1, 5)]
     (run / "curve.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    families = {"families": {"blend": {"trained": [0.9, 0.8, 1.0], "left_out": [0.7, 0.6, 0.8]}}}
+    families = {
+        "run": "toy", "minutes": 2.0, "pairs": 9,
+        "families": {"blend": {"trained": [0.9, 0.8, 1.0], "left_out": [0.7, 0.6, 0.8]}},
+        "video_auc": {"all": [0.75, 0.5, 0.9], "blend": [0.64, 0.4, 0.8]},
+    }  # fmt: skip
     (folder / "families.json").write_text(json.dumps(families))
     asked = Asked(
         str(toy.path), store, folder / "out", (str(toy.path.with_suffix(".toml")),), held_out,
@@ -159,6 +165,13 @@ def test_every_plot_is_a_file_and_in_the_page_with_its_words(report, figures, pa
     assert all(len(plot["alt"]) > 20 for plot in figures["plots"].values())
 
 
+def test_a_family_left_out_is_shown_with_what_it_was_worth_on_these_videos(page):
+    (table,) = re.findall(r"<caption>The run toy.*?</table>", page, re.DOTALL)
+    rows = re.findall(r'<th scope="row">(.*?)</th>', table)
+    assert rows == ["none left out", "blend"]
+    assert all(figure in table for figure in ("0.75 [", "0.90 [", "0.70 [", "0.64 ["))
+
+
 def test_the_first_page_says_in_words_what_the_figures_mean(figures):
     first, second = figures["summary"][:2]
     assert "of 100 genuine videos are left alone" in first
@@ -183,6 +196,31 @@ def test_of_a_split_store_only_the_test_part_is_measured(folder):
     assert {facts["group"] for facts in part.facts} == {"person3"}
     assert len(part) == len(part.serve) == 2 * CROPS
     assert part[0].image.shape == (112, 112, 3)
+
+
+def test_people_are_dealt_so_that_every_rest_holds_both_labels():
+    groups = np.array([name for name in "abcdefg" for _ in range(2)])
+    labels = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0])
+    rows = frames(
+        [{"path": f"{g}{i}", "label": int(y), "group": g, "source": "s", "method": "m"}
+         for i, (g, y) in enumerate(zip(groups, labels, strict=True))],
+        np.zeros(len(groups)),
+    )  # fmt: skip
+    for seed in range(40):
+        parts = parts_of(rows, seed)
+        assert all(len(set(parts[groups == name])) == 1 for name in "abcdefg")
+        for part in set(parts.tolist()):
+            assert set(labels[parts != part].tolist()) == {0, 1}
+
+
+def test_one_person_is_refused_in_a_sentence(folder, toy):
+    store = write_store(folder / "one", split=("test", "train", "train"))
+    facts = json.loads((store / "facts.json").read_text())
+    for fact in facts:
+        fact["group"] = "one"
+    (store / "facts.json").write_text(json.dumps(facts))
+    with pytest.raises(SettingsError, match="all of one person or source"):
+        evaluate(Asked(str(toy.path), store, folder / "nothing"), "now")
 
 
 def test_logits_that_do_not_fit_the_store_are_refused(folder, held_out):
