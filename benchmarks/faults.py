@@ -16,6 +16,7 @@ from benchmarks.record import RESULTS, record
 ROOT = Path(__file__).parent.parent
 COMMAND = "python -m benchmarks.faults"
 LIST, PAGE, RESULT = Path(__file__).with_suffix(".toml"), ROOT / "docs/faults.md", "faults"
+MOST_MIB_PER_H = 1.0
 HEAD = """# Faults that were injected
 
 Written by `{command}`, never by hand: it runs the tests that carry a fault's id and notes what
@@ -47,7 +48,7 @@ def main() -> int:
     return code
 
 
-def promises() -> dict[str, dict[str, str]]:
+def promises() -> dict[str, dict[str, Any]]:
     """The faults by id: what happens, what is promised, and what is missing."""
     return tomllib.loads(LIST.read_text(encoding="utf-8"))
 
@@ -122,8 +123,19 @@ def page() -> str:
     return head + "\n".join(rows) + "\n"
 
 
-def _result(facts: dict[str, str], mine: dict[str, dict[str, Any]]) -> str:
+def _soak() -> dict[str, Any] | None:
+    """The figures of the newest soak."""
+    path = RESULTS / "soak.json"
+    if not path.is_file():
+        return None
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return figures
+
+
+def _result(facts: dict[str, Any], mine: dict[str, dict[str, Any]]) -> str:
     outcomes = {one["outcome"] for one in mine.values()}
+    if "soak" in facts and (soak := _soak()):
+        outcomes.add("passed" if soak["rss_slope_95_interval"][1] < MOST_MIB_PER_H else "failed")
     if "absent" in facts:
         return "not built"
     if "failed" in outcomes:
@@ -145,9 +157,17 @@ def _tests(mine: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def _figures(facts: dict[str, str], mine: dict[str, dict[str, Any]]) -> str:
+def _figures(facts: dict[str, Any], mine: dict[str, dict[str, Any]]) -> str:
     figures = [text for one in mine.values() for text in one["figures"]]
-    return "; ".join(figures) or facts.get("absent", "")
+    if "soak" in facts and (soak := _soak()):
+        low, high = soak["rss_slope_95_interval"]
+        figures.append(
+            f"soak of {soak['hours']:.1f} h: {soak['rss_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to"
+            f" {high:.1f}), threads {soak['threads']['min']} to {soak['threads']['max']},"
+            f" descriptors {soak['fds']['min']} to {soak['fds']['max']},"
+            f" {sum(one['unexplained'] for one in soak['streams'])} unexplained drops"
+        )
+    return "; ".join(figures) or str(facts.get("absent", ""))
 
 
 if __name__ == "__main__":
