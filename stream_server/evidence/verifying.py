@@ -1,6 +1,8 @@
 """Does a bundle, or a whole folder of them, still hold what was written? Said in plain words."""
 
 import hashlib
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,6 +24,18 @@ from stream_server.evidence.sealing import Signature, unseal
 
 _PIECE = 2**20
 _MOST_MANIFEST_BYTES = 16 * 2**20
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""All that zipfile raises of bytes that are no zip file."""
 Opener = Callable[[], IO[bytes]]
 
 
@@ -50,8 +64,10 @@ def _verify_bundle(path: Path, known_key: str | None) -> list[Finding]:
             return _verify_files(_files_of(path), known_key)
         with zipfile.ZipFile(path) as archive:
             return _verify_files(_files_in(archive), known_key)
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        return [Finding(holds=False, text=f"It cannot be read: {error}.")]
+    except _UNREADABLE as error:
+        return [
+            Finding(holds=False, text=f"It cannot be read: {str(error) or 'it ends too early'}.")
+        ]
     except ValueError as error:
         return [Finding(holds=False, text=str(error))]
 
