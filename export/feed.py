@@ -1,5 +1,6 @@
 """Where batches come from: this process on a CPU, or processes that keep a GPU busy."""
 
+import signal
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,7 @@ class _Draws(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         cv2.setNumThreads(1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to answer
         info = get_worker_info()
         process = info.id if info else 0
         batches, rng = batches_of(self._config, self._held_out), self._lot.generator(process)

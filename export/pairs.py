@@ -93,7 +93,7 @@ class PairMaker:
         target = face_of(self._store, int(self._indices[place]))
         goal = min(target.side_px, float(rng.uniform(110, 215)))
         target = target.scaled(goal / target.side_px)
-        if rng.random() < 0.1:
+        if rng.random() < 0.18:
             target = _hard(target, rng)
         if rng.random() < 0.35:
             target = FaceCrop(grained(target.image, rng), target.points, target.box)

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ def run_train(args: argparse.Namespace) -> int:
     shutil.copyfile(path, folder / "run.toml")
     config = replace(config, start=start_file(config.start, folder))
     try:
-        with _stopped_by_ctrl_c(folder), LiveCurve(folder, config.minutes):
+        with _stopped_gently(folder), LiveCurve(folder, config.minutes):
             train(config, args.out)
     except ValueError as error:
         raise SettingsError(str(error)) from error
@@ -110,24 +109,16 @@ def write_own(folder: Path, name: str, minutes: float, out: Path) -> Path:
 
 
 @contextmanager
-def _stopped_by_ctrl_c(folder: Path) -> Iterator[None]:
-    """Ctrl+C leaves the file `stop`, upon which all workers save and end.
+def _stopped_gently(folder: Path) -> Iterator[None]:
+    """Ctrl+C or SIGTERM leaves the file `stop`, upon which all workers save and end."""
 
-    The signal is blocked here and so in every worker, which inherit that; one thread waits for it.
-    """
-    if not hasattr(signal, "sigwait"):
-        yield
-        return
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    def stop(*_: object) -> None:
+        (folder / "stop").touch()
+        sys.stderr.write("\nStopping: the weights are being saved ...\n")
 
-    def wait() -> None:
-        while True:
-            signal.sigwait({signal.SIGINT})
-            (folder / "stop").touch()
-            sys.stderr.write("\nStopping: the weights are being saved ...\n")
-
-    threading.Thread(target=wait, daemon=True).start()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+        for number, handler in before.items():
+            signal.signal(number, handler)

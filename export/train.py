@@ -12,9 +12,11 @@ import copy
 import ctypes
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from export.trainer import Progress, Trainer
 from export.validation import Validation
 
 SAVE_EVERY_S = 90.0
+HEARD_WITHIN_S = 0.5
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     # Activations are freed and asked for again at every step: given back to the system, each page
@@ -162,4 +165,25 @@ def train(config: RunConfig, out: Path) -> None:
     if config.workers == 1 or device_of(config).type == "cuda":
         work(0, config, folder)
     else:
-        spawn(work, args=(config, folder), nprocs=config.workers)  # type: ignore[no-untyped-call]
+        _work_apart(config, folder)
+
+
+def _work_apart(config: RunConfig, folder: Path) -> None:
+    """Run the workers as processes and wait for them.
+
+    A Ctrl+C at the terminal must not reach them, not even while they start: the parent asks them to
+    end. It wakes now and then, since a signal may be given to any of its threads.
+    """
+    resource_tracker.ensure_running()  # else its start, on the way, would unblock the signal
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    workers = spawn(  # type: ignore[no-untyped-call]
+        _work_deaf, args=(config, folder), nprocs=config.workers, join=False
+    )
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    while not workers.join(timeout=HEARD_WITHIN_S):
+        pass
+
+
+def _work_deaf(rank: int, config: RunConfig, folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # torch sends it too, when the parent is killed
+    work(rank, config, folder)

@@ -1,6 +1,7 @@
 """One worker's training state: network, optimiser, moving average, checkpoints."""
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ class Trainer:
     ) -> None:
         self.config, self.folder, self.rank = config, folder, rank
         self.device, self.processes = device, processes
+        self._parent = os.getppid() if processes > 1 else None
         torch.manual_seed(config.seed)
         self.progress = Progress()
         self.best: float | None = None
@@ -212,7 +214,9 @@ class Trainer:
             for name, value in self.net.state_dict().items():
                 if value.is_floating_point():
                     self.ema[name].lerp_(value, 1 - keep)
-        flag = torch.tensor(float(self.over or (self.folder / "stop").exists()))
+        # Killed hard, the parent leaves no file; its workers must not write on beside a second run.
+        orphan = self._parent is not None and os.getppid() != self._parent
+        flag = torch.tensor(float(self.over or orphan or (self.folder / "stop").exists()))
         if self.processes > 1:
             dist.all_reduce(flag)
         return float(flag) == 0.0

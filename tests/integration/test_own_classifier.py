@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from pipeline.load import load_models
 from pipeline.onnx_session import Device
 from tests.media import draw_face
-from tests.needs import REQUIRE_ALL
+from tests.needs import REQUIRE_ALL, wait_until
 
 PEOPLE = 6
 SMALL = {
@@ -76,6 +78,38 @@ def trained(place):
     assert done.returncode == 0, done.stderr
     assert "Next: fakewatch export runs/own" in done.stdout
     return place / "runs/own"
+
+
+def fate(pid):
+    """(state, parent) of a process, as the system tells them; None once it is gone."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:2]
+    except FileNotFoundError:
+        return None
+    return None if state == "Z" else (state, int(parent))
+
+
+def children(pid):
+    running = {int(path.name): fate(path.name) for path in Path("/proc").glob("[0-9]*")}
+    return [child for child, known in running.items() if known and known[1] == pid]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_worker_behind(place, trained, how):
+    name = f"ended-{how.name.lower()}"
+    text = (place / "own.toml").read_text().replace("minutes = 0.02", "minutes = 60.0")
+    (place / f"{name}.toml").write_text(text.replace("workers = 1 ", "workers = 2 "))
+    command = [sys.executable, "-m", "stream_server.cli", "train", f"{name}.toml"]
+    with subprocess.Popen(command, cwd=place, stderr=subprocess.DEVNULL) as run:
+        wait_until((place / f"runs/{name}/curve.jsonl").exists, 300, "the first steps")
+        workers = children(run.pid)
+        assert len(workers) >= 2
+        run.send_signal(how)
+        code = run.wait(120)
+    wait_until(lambda: not any(fate(worker) for worker in workers), 120, "the end of all workers")
+    assert code == (-how if how == signal.SIGKILL else 130)
+    assert (place / f"runs/{name}/last.pt").is_file()
 
 
 def test_a_run_leaves_its_best_weights_its_settings_and_its_curve(trained):
