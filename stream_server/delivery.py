@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -38,7 +39,9 @@ class Dispatcher:
     """Sends what waits in the outbox, at least once, in order for each alert.
 
     A sink gets no more messages a minute than it should; what is above that waits. A sink that
-    writes to people gets all that waits in one message.
+    writes to people gets all that waits in one message. One whose receiver is gone is switched
+    off: nothing more is sent there, and all that is for it becomes dead letters, until a person
+    switches it on, changes its settings or starts the service anew.
     """
 
     def __init__(
@@ -50,6 +53,10 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sent: set[int] = set()
         """Sent, but the full disk did not let us note it: not to be sent every two seconds."""
+        self._off: dict[str, str] = {}
+        """Why a sink is switched off, by its name."""
+        self._switching = asyncio.Lock()
+        """Whoever has switched a sink on may be sure that nothing is given up any more for that."""
         self._per_minute = per_minute
         self._paces = {name: Pace(per_minute, time.monotonic()) for name in sinks}
         self._wakes = {name: asyncio.Event() for name in sinks}
@@ -82,6 +89,8 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(sink.aclose() for sink in gone))
+        for name in ended:
+            self._off.pop(name, None)
         for name, sink in sinks.items():
             self._sinks[name] = sink
             self._paces.setdefault(name, Pace(self._per_minute, time.monotonic()))
@@ -110,6 +119,21 @@ class Dispatcher:
         for name, (waiting, dead) in (await asyncio.to_thread(self._outbox.counts)).items():
             self._metrics.outbox_pending.labels(name).set(waiting)
             self._metrics.outbox_dead.labels(name).set(dead)
+
+    def why_off(self, name: str) -> str | None:
+        """Why nothing is sent to this sink; None while it is on."""
+        return self._off.get(name)
+
+    async def switch_on(self, name: str) -> None:
+        """Send to it again. What became a dead letter meanwhile waits until somebody asks."""
+        async with self._switching:
+            if self._off.pop(name, None) is not None:
+                log.info("enable_sink", sink=name)
+
+    def _switch_off(self, name: str, error: SinkGone) -> None:
+        if name not in self._off:
+            self._off[name] = redact(str(error))
+            log.warning("disable_sink", sink=name, reason=self._off[name])
 
     def _wake(self) -> None:
         for wake in self._wakes.values():
@@ -140,6 +164,10 @@ class Dispatcher:
 
     async def _send_due(self, name: str) -> bool:
         """Send what is due now and within the pace; False when nothing was."""
+        if name in self._off:
+            async with self._switching:
+                await self._give_up_all(name)
+            return False
         pace, sink = self._paces[name], self._sinks[name]
         allowed = pace.allowance(time.monotonic())
         if allowed < 1:
@@ -152,14 +180,18 @@ class Dispatcher:
         if isinstance(sink, GroupingSink):
             pace.spend(1)
             events = [delivery.event for delivery in due]
-            await self._send(name, due, sink.send_group(events))
+            await self._send(name, due, partial(sink.send_group, events))
             return True
         pace.spend(len(due))
-        await asyncio.gather(*(self._send(name, [one], sink.send(one.event)) for one in due))
+        await asyncio.gather(
+            *(self._send(name, [one], partial(sink.send, one.event)) for one in due)
+        )
         return True
 
     async def try_out(self, name: str, event: LiveAlert) -> None:
         """Send an event past the outbox, so that a person sees at once whether a sink works.
+
+        One that was switched off and takes it is on again.
 
         Raises:
             SinkError: it did not.
@@ -167,21 +199,25 @@ class Dispatcher:
         try:
             async with asyncio.timeout(_SEND_S):
                 await self._sinks[name].send(event)
+        except SinkGone as error:
+            self._switch_off(name, error)
+            raise
         except TimeoutError:
             raise SinkError("The sink did not answer in time.") from None
+        await self.switch_on(name)
 
     async def _send(
-        self, name: str, deliveries: Sequence[Delivery], sending: Coroutine[None, None, None]
+        self, name: str, deliveries: Sequence[Delivery], send: Callable[[], Awaitable[None]]
     ) -> None:
-        """Await one message that carries these deliveries, and note what became of them."""
+        """Send one message that carries these deliveries, and note what became of them."""
         if all(delivery.delivery_id in self._sent for delivery in deliveries):
-            sending.close()
             await self._forget(deliveries)
             return
         try:
             async with asyncio.timeout(_SEND_S):
-                await sending
+                await send()
         except SinkGone as error:
+            self._switch_off(name, error)
             for delivery in deliveries:
                 await self._give_up(name, delivery, str(error))
         except (SinkError, TimeoutError) as error:
@@ -222,3 +258,13 @@ class Dispatcher:
             alert_id=delivery.event.alert.alert_id,
             reason=redact(reason),
         )
+
+    async def _give_up_all(self, name: str) -> None:
+        """Make dead letters of all that waits for a sink, where it is still switched off."""
+        if name not in self._off:
+            return
+        reason = f"Not sent, since this is switched off: {self._off[name]}"
+        count = await asyncio.to_thread(self._outbox.bury_all, name, reason)
+        if count:
+            self._metrics.deliveries.labels(name, "dead").inc(count)
+            log.error("deliveries_dead", sink=name, count=count, reason=reason)

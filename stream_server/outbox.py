@@ -117,6 +117,15 @@ class Outbox:
                 id=delivery.delivery_id,
             )
 
+    def bury_all(self, sink: str, error: str) -> int:
+        """Give up all that waits for a sink, also what is not due yet; says how many."""
+        with self._store.transaction() as run:
+            return run(
+                "UPDATE outbox SET dead = 1, error = :error WHERE sink = :sink AND dead = 0",
+                error=error,
+                sink=sink,
+            ).rowcount
+
     def letters(self, state: str, limit: int) -> list[Letter]:
         """List deliveries that are "dead" or "waiting", the oldest first."""
         rows = self._store.read(

@@ -1,5 +1,6 @@
 """Deliveries: what waits, what was given up, trying again, trying a sink out."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -9,7 +10,7 @@ from pipeline.errors import SinkError
 from pipeline.types import Alert, AlertId, AlertPhase, Reason, StreamId, TrackId
 from stream_server.live import LiveAlert
 from stream_server.outbox import Letter
-from stream_server.problems import NotFound
+from stream_server.problems import Conflict, NotFound
 from stream_server.redact import redact
 from stream_server.settings import sink_name
 from stream_server.wiring import Wired, Wiring, now
@@ -25,6 +26,8 @@ class SinkState(BaseModel):
     waiting: int
     dead: int
     """Given up; they wait for a person."""
+    off: str | None = None
+    """Why nothing is sent there until a person switches it on; null: it is on."""
 
 
 class Trial(BaseModel):
@@ -44,23 +47,38 @@ class Revived(BaseModel):
 @router.get("/sinks")
 def list_sinks(wiring: Wired) -> list[SinkState]:
     """List where alerts go, with what waits there."""
-    counts = wiring.outbox.counts()
+    counts, why_off = wiring.outbox.counts(), wiring.dispatcher.why_off
     facts = ((sink_name(sink), str(dict(sink)["type"])) for sink in wiring.settings.sinks)
     return [
-        SinkState(name=name, type=kind, waiting=counts[name][0], dead=counts[name][1])
+        SinkState(
+            name=name,
+            type=kind,
+            waiting=counts[name][0],
+            dead=counts[name][1],
+            off=why_off(name),
+        )
         for name, kind in facts
     ]
 
 
 @router.post("/sinks/{name}/test")
 async def try_sink(name: str, wiring: Wired) -> Trial:
-    """Send a message that says that it is a test."""
+    """Send a message that says that it is a test; a sink that takes it is switched on again."""
     _known(wiring, name)
     try:
         await wiring.dispatcher.try_out(name, _test_event())
     except SinkError as error:
         return Trial(taken=False, reason=redact(str(error)))
     return Trial(taken=True)
+
+
+@router.post("/sinks/{name}/enable")
+async def enable(name: str, wiring: Wired) -> SinkState:
+    """Switch a sink on again whose receiver had answered that it was gone."""
+    _known(wiring, name)
+    await wiring.dispatcher.switch_on(name)
+    states = await asyncio.to_thread(list_sinks, wiring)
+    return next(state for state in states if state.name == name)
 
 
 @router.get("/deliveries")
@@ -79,6 +97,8 @@ def retry(
 ) -> Revived:
     """Try one delivery that was given up, or all of the sink's, anew."""
     _known(wiring, name)
+    if wiring.dispatcher.why_off(name) is not None:
+        raise Conflict(f"{name} is switched off; switch it on first.")
     count = wiring.outbox.revive(name, delivery)
     if delivery is not None and not count:
         raise NotFound(f"{name} has no delivery {delivery} that was given up.")

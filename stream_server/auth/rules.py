@@ -89,6 +89,7 @@ RULES: tuple[Rule, ...] = (
     _rule("DELETE /api/alerts/{alert_id}/evidence", _O, _ALERT, "evidence.remove"),
     _rule("GET /api/sinks", _O, _ALL),
     _rule("POST /api/sinks/{name}/test", _O, _ALL, "sink.test"),
+    _rule("POST /api/sinks/{name}/enable", _O, _ALL, "sink.enable"),
     _rule("POST /api/sinks/{name}/retry", _O, _ALL, "sink.retry"),
     _rule("GET /api/deliveries", _O, _ALL),
     # Files belong to no stream, and show whoever is in them.

@@ -43,3 +43,23 @@ async def test_a_sink_is_tested_by_keyboard_and_says_what_came_of_it(page, shoot
     await panel.get_by_role("button", name="Send a test").click()
     await panel.get_by_text("The webhook answers 500.").wait_for()
     receiver.status = 204
+
+
+async def test_a_receiver_that_is_gone_is_switched_off_and_on_again_by_keyboard(
+    page, shoot, receiver
+):
+    """F30, with a real receiver that answers 410."""
+    panel = page.locator("fw-deliveries")
+    await panel.locator("summary").click()
+    receiver.status = 410
+    await panel.get_by_role("button", name="Send a test").click()
+    await panel.get_by_text("Switched off: The webhook answers that it is gone (410).").wait_for()
+    await panel.get_by_text("Where alerts go: 1 switched off").wait_for()
+    await shoot(page, "deliveries-off")
+    receiver.status = 204
+    await panel.get_by_role("button", name="Switch on").focus()
+    await page.keyboard.press("Enter")
+    await panel.get_by_text("desk is switched on.").wait_for()
+    await panel.get_by_role("button", name="Switch on").wait_for(state="detached")
+    focused = await page.evaluate("document.activeElement.dataset.act")
+    assert focused == "test", "the keyboard stays in the row"

@@ -125,6 +125,7 @@ def callers(service):
         ("GET", "/api/alerts?stream=hall", (200, 200, 404, 200, 404)),
         ("GET", "/api/uploads", (200, 200, 403, 200, 403)),
         ("GET", "/api/sinks", (200, 200, 403, 403, 403)),
+        ("POST", "/api/sinks/none/enable", (404, 404, 403, 403, 403)),
         ("GET", "/api/evidence", (200, 200, 200, 200, 200)),
         ("GET", "/api/users", (200, 403, 403, 403, 403)),
         ("GET", "/api/audit", (200, 403, 403, 403, 403)),

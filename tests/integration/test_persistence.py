@@ -131,6 +131,37 @@ def test_a_failing_sink_delays_no_other(models, tmp_path):
     assert 'fakewatch_deliveries_total{result="dead",sink="desk"} 0.0' in page
 
 
+@pytest.mark.fault("F30")
+def test_a_receiver_that_is_gone_is_left_alone_until_a_person_asks(models, tmp_path, receiver):
+    """F30: 410; then 204, and what was given up arrives."""
+    receiver.status = 410
+    with running(tmp_path, models, hook(receiver)) as service:
+        api = service.client
+
+        def desk(**wanted):
+            (sink,) = api.get("/api/sinks").json()
+            return all(sink[key] == value for key, value in wanted.items()) and sink
+
+        api.post("/api/streams", json=drawn())
+        alert = open_alert(api)["alert_id"]
+        gone = wait_until(lambda: desk(dead=1, waiting=0), 20, "a dead letter")
+        assert gone["off"] == "The webhook answers that it is gone (410)."
+        api.delete("/api/streams/drawn-1")
+        wait_until(lambda: (sink := desk(waiting=0)) and sink["dead"] >= 2, 20, "the close")
+        assert len(receiver.requests) == 1, "it is asked once"
+        assert api.post("/api/sinks/desk/retry").status_code == 409
+        receiver.status = 204
+        assert api.post("/api/sinks/desk/enable").json()["off"] is None
+        assert api.post("/api/sinks/desk/retry").json()["count"] >= 2
+        wait_until(lambda: desk(dead=0, waiting=0), 20, "everything delivered")
+        output = service.output()
+    sent = [body["alert"] for body in bodies(receiver)[1:]]
+    assert {one["alert_id"] for one in sent} == {alert}
+    assert (sent[0]["phase"], sent[-1]["phase"]) == ("opened", "closed")
+    assert output.count("disable_sink") == 1
+    assert receiver.url not in output
+
+
 @BOTH
 def test_a_changed_stream_is_restored_as_it_was_changed(models, tmp_path):
     with running(tmp_path, models) as service:

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from pipeline.errors import SinkError
 from pipeline.types import StreamId
@@ -130,12 +131,55 @@ async def test_thirty_streams_that_alert_together_lose_nothing(post, record_prop
 
 
 @pytest.mark.fault("F30")
-async def test_a_receiver_that_is_gone_gets_a_dead_letter(post):
-    """F30: 410."""
-    post.sinks["hook"].error = SinkGone("gone")
+async def test_a_receiver_that_is_gone_is_called_no_more_and_nothing_is_lost(post):
+    """F30: 410, while one delivery waits for its next try."""
+    hook = post.sinks["hook"]
+    hook.error = SinkError("The webhook answers 500.")
+    post.desk.apply(OPENED, "put off")
+    await until(lambda: post.count("deliveries_total", sink="hook", result="retried") == 1)
+    hook.error = SinkGone("Gone.")
+    with capture_logs() as lines:
+        for number in range(3):
+            post.desk.apply(OPENED, f"alert-{number}")
+            await until(lambda: post.count("outbox_dead", sink="hook") == number + 2)  # noqa: B023
+    assert hook.tries == 2
+    assert post.dispatcher.why_off("hook") == "Gone."
+    assert [line["reason"] for line in lines if line["event"] == "disable_sink"] == ["Gone."]
+    assert post.count("deliveries_total", sink="hook", result="dead") == 4
+    assert post.desk.outbox.counts() == {"log": (0, 0), "hook": (0, 4)}
+    assert len(post.sinks["log"].taken) == 4, "no other sink is switched off"
+
+    hook.error = None
+    await post.dispatcher.switch_on("hook")
+    assert post.desk.outbox.revive("hook") == 4
+    post.dispatcher.wake()
+    await until(lambda: post.desk.outbox.counts()["hook"] == (0, 0))
+    assert len(hook.taken) == 4
+
+
+@pytest.mark.fault("F30")
+async def test_a_test_that_is_taken_switches_a_sink_on_and_one_that_is_not_does_not(post):
+    event, hook = post.desk.apply(OPENED), post.sinks["hook"]
+    for error in (SinkGone("Gone."), SinkError("No.")):
+        hook.error = error
+        with pytest.raises(SinkError):
+            await post.dispatcher.try_out("hook", event)
+        assert post.dispatcher.why_off("hook") == "Gone."
+    hook.error = None
+    await post.dispatcher.try_out("hook", event)
+    assert post.dispatcher.why_off("hook") is None
+
+
+@pytest.mark.fault("F30")
+async def test_a_changed_sink_is_on_again(post):
+    post.sinks["hook"].error = SinkGone("Gone.")
     post.desk.apply(OPENED)
     await until(lambda: post.count("outbox_dead", sink="hook") == 1)
-    assert post.count("deliveries_total", sink="hook", result="dead") == 1
+    anew = Sink()
+    await post.dispatcher.replace({"hook": anew}, ["hook"])
+    post.desk.apply(CLOSED)
+    await until(lambda: anew.taken == [("alert-1", "closed")])
+    assert post.dispatcher.why_off("hook") is None
 
 
 async def test_what_was_sent_but_could_not_be_noted_is_not_sent_again_and_again(post, monkeypatch):
@@ -194,6 +238,7 @@ async def test_a_dead_letter_is_tried_anew_when_somebody_asks(post):
     (letter,) = post.desk.outbox.letters("dead", 10)
     assert (letter.sink, letter.phase, letter.error) == ("hook", "opened", "Gone.")
     post.sinks["hook"].error = None
+    await post.dispatcher.switch_on("hook")
     assert post.desk.outbox.revive("hook", letter.delivery_id) == 1
     post.dispatcher.wake()
     await until(lambda: post.desk.outbox.counts()["hook"] == (0, 0))

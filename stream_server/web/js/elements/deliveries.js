@@ -44,17 +44,24 @@ export class Deliveries extends HTMLElement {
       return;
     }
     const dead = sinks.reduce((sum, sink) => sum + sink.dead, 0);
-    setText(this.#summary, dead ? `Where alerts go: ${dead} could not be delivered` : "Where alerts go");
+    const off = sinks.filter((sink) => sink.off).length;
+    const wrong = [off && `${off} switched off`, dead && `${dead} could not be delivered`].filter(Boolean).join(", ");
+    setText(this.#summary, wrong ? `Where alerts go: ${wrong}` : "Where alerts go");
     const focused = document.activeElement?.dataset?.act;
     const within = document.activeElement?.closest("[data-sink]")?.dataset.sink;
     this.#list.replaceChildren(...sinks.map((sink) => this.#row(sink)));
-    if (focused && within) this.querySelector(`[data-sink="${within}"] [data-act="${focused}"]`)?.focus();
+    if (!focused || !within) return;
+    const row = this.querySelector(`[data-sink="${within}"]`);
+    // The button may have done its work and be gone.
+    (row?.querySelector(`[data-act="${focused}"]`) ?? row?.querySelector("button"))?.focus();
   }
 
   #row(sink) {
     const act = (name, label, path, done) =>
       h("button", { class: "quiet", "data-act": name, onclick: () => this.#ask(path, done) }, label);
     const state = sink.dead ? `${sink.dead} given up, ${sink.waiting} waiting` : `${sink.waiting} waiting`;
+    const enable = act("enable", "Switch on", `api/sinks/${sink.name}/enable`, `${sink.name} is switched on.`);
+    const retry = act("retry", "Try again", `api/sinks/${sink.name}/retry`, `${sink.name}: trying again.`);
     return h(
       "li",
       { class: "row", "data-sink": sink.name },
@@ -62,14 +69,15 @@ export class Deliveries extends HTMLElement {
         "div",
         { class: "row-main" },
         h("span", { class: "row-name" }, sink.name),
-        h("span", { class: "chip", "data-tone": sink.dead ? "bad" : "calm" }, sink.type),
+        h("span", { class: "chip", "data-tone": sink.dead || sink.off ? "bad" : "calm" }, sink.type),
         h("span", { class: "row-detail" }, state),
+        sink.off ? h("span", { class: "row-detail" }, `Switched off: ${sink.off}`) : null,
       ),
       h(
         "div",
         { class: "row-acts" },
         act("test", "Send a test", `api/sinks/${sink.name}/test`, `${sink.name} took the test message.`),
-        sink.dead ? act("retry", "Try again", `api/sinks/${sink.name}/retry`, `${sink.name}: trying again.`) : null,
+        sink.off ? enable : sink.dead ? retry : null,
       ),
     );
   }
