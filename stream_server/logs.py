@@ -11,14 +11,16 @@ from structlog.typing import Processor
 
 from stream_server.redact import redact
 
-# Each of these says something per packet, frame or request at its lower levels.
+# Each of these says something per packet, frame, request or statement at its lower levels.
 _QUIET = {
+    "alembic": logging.WARNING,
     "aioice": logging.WARNING,
     "aiortc": logging.WARNING,
     "asyncio": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
     "libav": logging.ERROR,
+    "sqlalchemy": logging.WARNING,
     "uvicorn.error": logging.WARNING,
     "uvicorn.access": logging.CRITICAL,
 }
