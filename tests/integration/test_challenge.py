@@ -126,6 +126,7 @@ def test_a_drawn_person_who_does_the_steps_is_measured_doing_them(service, camer
     assert "turned" not in service.output()
 
 
+@pytest.mark.nightly
 def test_a_person_who_follows_nothing_is_charged_within_the_bound(service, camera):
     api = service.client
     camera(blinking_person(OBEDIENT_LOOP_S, FPS, blinks_s=(4.0,), width=WIDTH, height=HEIGHT))
