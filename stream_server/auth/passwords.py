@@ -1,5 +1,6 @@
 """Passwords and tokens: made, hashed with argon2id (RFC 9106), and compared."""
 
+import functools
 import hashlib
 import secrets
 import threading
@@ -11,7 +12,12 @@ MIN_PASSWORD, MAX_PASSWORD = 12, 1024
 _HASHER = PasswordHasher()
 _AT_ONCE = threading.Semaphore(2)
 """Each hash takes 64 MiB: a flood of sign-ins must not take the machine's memory."""
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(32))
+
+
+@functools.cache
+def _nobodys() -> str:
+    """What nobody's password hashes to; made when it is first asked for, not at every start."""
+    return _HASHER.hash(secrets.token_urlsafe(32))
 
 
 def hashed(secret: str) -> str:
@@ -24,7 +30,7 @@ def matches(stored: str | None, given: str) -> bool:
     """Compare; None, for nobody's, takes just as long and is never right."""
     with _AT_ONCE:
         try:
-            right = _HASHER.verify(stored or _NOBODY, given[:MAX_PASSWORD])
+            right = _HASHER.verify(stored or _nobodys(), given[:MAX_PASSWORD])
         except (VerificationError, InvalidHashError):
             return False
     return right and stored is not None
