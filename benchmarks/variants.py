@@ -48,8 +48,9 @@ def main() -> None:
     samples = np.array(train.serve[training_rows(train)[0]])
     logging.disable(logging.WARNING)  # the quantiser's advice
     logits = scored(args.runs, clips, numbers, samples)
+    runs = " ".join(run.name for run in args.runs)
     figures = {
-        "what": "held out by fold, FaceForensics++ c23 and DeepFaceLive pooled",
+        "what": f"fold models {runs}, clips held out, FaceForensics++ c23 and DeepFaceLive pooled",
         "largest_loss": LARGEST_LOSS,
         "variants": {
             name: costs(clips.facts, logits["fp32"], logits[name])
@@ -57,7 +58,6 @@ def main() -> None:
             if name != "fp32"
         },
     }
-    runs = " ".join(run.name for run in args.runs)
     print(record("variants", f"python -m benchmarks.variants {runs}", figures), figures)  # noqa: T201
 
 
