@@ -16,6 +16,7 @@ from pipeline.load import load_models
 from pipeline.onnx_session import Device
 from tests.media import draw_face
 from tests.needs import REQUIRE_ALL, wait_until
+from tests.uploading import is_alive
 
 PEOPLE = 6
 SMALL = {
@@ -80,18 +81,9 @@ def trained(place):
     return place / "runs/own"
 
 
-def fate(pid):
-    """(state, parent) of a process, as the system tells them; None once it is gone."""
-    try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:2]
-    except FileNotFoundError:
-        return None
-    return None if state == "Z" else (state, int(parent))
-
-
 def children(pid):
-    running = {int(path.name): fate(path.name) for path in Path("/proc").glob("[0-9]*")}
-    return [child for child, known in running.items() if known and known[1] == pid]
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
@@ -107,7 +99,7 @@ def test_a_run_that_is_ended_leaves_no_worker_behind(place, trained, how):
         assert len(workers) >= 2
         run.send_signal(how)
         code = run.wait(120)
-    wait_until(lambda: not any(fate(worker) for worker in workers), 120, "the end of all workers")
+    wait_until(lambda: not any(map(is_alive, workers)), 120, "the end of all workers")
     assert code == (-how if how == signal.SIGKILL else 130)
     assert (place / f"runs/{name}/last.pt").is_file()
 
