@@ -16,6 +16,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from export.validation import Validation
 
 SAVE_EVERY_S = 90.0
 HEARD_WITHIN_S = 0.5
+WRITTEN_WITHIN = timedelta(minutes=30)
+"""A last validation on a busy machine takes minutes; a first worker that dies ends all anyway."""
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     # Activations are freed and asked for again at every step: given back to the system, each page
@@ -76,13 +79,26 @@ def work(rank: int, config: RunConfig, folder: Path) -> None:
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         torch.backends.cudnn.benchmark = False
     if processes > 1:
-        meeting = f"file://{folder.resolve()}/meeting"
-        dist.init_process_group("gloo", meeting, rank=rank, world_size=processes)
+        path = f"{folder.resolve()}/meeting"
+        meeting = dist.FileStore(path, processes)  # type: ignore[attr-defined]
+        dist.init_process_group("gloo", store=meeting, rank=rank, world_size=processes)
     trainer = Trainer(config, folder, rank, device, processes)
     validation = Validation(config) if config.validation.share > 0 else None
     _run(trainer, validation)
     if processes > 1:
-        dist.destroy_process_group()
+        _leave(meeting, rank)
+
+
+def _leave(meeting: Any, rank: int) -> None:
+    """End the group once the first worker has written everything down.
+
+    A peer that closes its socket sooner may break off the sum that the first one still reads.
+    """
+    if rank == 0:
+        meeting.set("written", "")
+    else:
+        meeting.wait(["written"], WRITTEN_WITHIN)
+    dist.destroy_process_group()
 
 
 def _run(trainer: Trainer, validation: Validation | None) -> None:

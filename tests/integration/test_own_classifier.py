@@ -93,14 +93,15 @@ def test_a_run_that_is_ended_leaves_no_worker_behind(place, trained, how):
     text = (place / "own.toml").read_text().replace("minutes = 0.02", "minutes = 60.0")
     (place / f"{name}.toml").write_text(text.replace("workers = 1 ", "workers = 2 "))
     command = [sys.executable, "-m", "stream_server.cli", "train", f"{name}.toml"]
-    with subprocess.Popen(command, cwd=place, stderr=subprocess.DEVNULL) as run:
+    said = place / f"{name}.stderr"
+    with said.open("w") as stderr, subprocess.Popen(command, cwd=place, stderr=stderr) as run:
         wait_until((place / f"runs/{name}/curve.jsonl").exists, 300, "the first steps")
         workers = children(run.pid)
         assert len(workers) >= 2
         run.send_signal(how)
         code = run.wait(120)
     wait_until(lambda: not any(map(is_alive, workers)), 120, "the end of all workers")
-    assert code == (-how if how == signal.SIGKILL else 130)
+    assert code == (-how if how == signal.SIGKILL else 130), said.read_text()
     assert (place / f"runs/{name}/last.pt").is_file()
 
 
