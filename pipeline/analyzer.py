@@ -7,24 +7,20 @@ detect -> track -> landmarks -> quality -> classify -> window -.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pipeline.alert import AlertTrigger
 from pipeline.analyzer_settings import AnalyzerSettings as AnalyzerSettings
-from pipeline.blink import BlinkMeter
 from pipeline.challenge_cue import ChallengeResult, challenge_cue
-from pipeline.clip import Clip
-from pipeline.cues import HeadWatch, cues_of
+from pipeline.cues import cues_of
 from pipeline.enrolling import Sighting
 from pipeline.eyes import measure_eyes
 from pipeline.fuse import fuse, trust
 from pipeline.landmarkers.regions import face_box, keypoints_of
 from pipeline.load import Models
 from pipeline.look import Look
+from pipeline.newcomer import newcomer
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
-from pipeline.preset_meter import THRESHOLDS as PRESET_THRESHOLDS
-from pipeline.preset_meter import PresetMeter
 from pipeline.quality import assess, yaw_of
-from pipeline.reference import Enrolment, Likeness, reference_cue
+from pipeline.reference import Enrolment, reference_cue
 from pipeline.resting import Resting
 from pipeline.stopwatch import Stopwatch
 from pipeline.track import FaceTracker
@@ -40,13 +36,15 @@ from pipeline.types import (
     TrackedFace,
     TrackId,
 )
-from pipeline.window import ScoreWindow
 
 SHED_CLASSIFY = (1.0, 2.0, 4.0, 4.0)
 """By how much classification is stretched at each shedding level: it is shed first."""
 SHED_FACES = (1.0, 1.0, 1.0, 0.3)
 """Which share of the face limit is kept at each level: shed next. Landmarks are shed last,
 by the frames that never get here."""
+TURN_WINDOWS = 1.25
+"""So many score windows long does a face of a crowd keep a place that goes round: the whole window,
+though the classifier runs at half its pace, and a quarter for crops that are not good enough."""
 
 
 class StreamAnalyzer:
@@ -75,7 +73,8 @@ class StreamAnalyzer:
         self._card, self._crop, self._thresholds = card, card.crop, card.thresholds
         self._stopwatch = Stopwatch(clock)
         self._tracker = FaceTracker(
-            max_faces=self._settings.max_faces, lost_after_s=self._settings.lost_after_s
+            lost_after_s=self._settings.lost_after_s,
+            turn_s=TURN_WINDOWS * self._settings.window_s,
         )
         self._place: tuple[int, tuple[int, ...]] | None = None
         """Epoch and picture size for which all that is remembered holds."""
@@ -109,7 +108,7 @@ class StreamAnalyzer:
             height=rows,
             readings=readings,
             alerts=tuple(changes),
-            faces_skipped=self._tracker.skipped + self._shed_faces,
+            faces_skipped=self._tracker.skipped,
             stage_s=self._stopwatch.laps(),
         )
 
@@ -143,7 +142,6 @@ class StreamAnalyzer:
         self._people.clear()
         self._resting.forget()
         self._detect_at_s = float("-inf")
-        self._shed_faces = 0
 
     def _find_faces(self, frame: Frame, shed: int) -> list[TrackedFace]:
         """Detect now and then, follow by landmarks in between."""
@@ -151,13 +149,12 @@ class StreamAnalyzer:
             self._detect_at_s = frame.time_s + self._settings.detect_every_s
             faces = self._models.detector(frame.image)
             self._stopwatch.lap("detect")
-            tracks = self._tracker.update(faces, frame.time_s)
-        else:
-            tracks = self._tracker.live(frame.time_s)
-        keep = max(1, round(self._settings.max_faces * SHED_FACES[shed]))
-        self._shed_faces = max(0, len(tracks) - keep)
+            places = max(1, round(self._settings.max_faces * SHED_FACES[shed]))
+            held = {track_id for track_id, person in self._people.items() if person.is_held}
+            self._tracker.update(faces, frame.time_s, places=places, held=held)
+        tracks = self._tracker.live(frame.time_s)
         self._stopwatch.lap("track")
-        return tracks[:keep]
+        return tracks
 
     def _look(self, frame: Frame, tracked: TrackedFace) -> Look:
         person = self._people.get(tracked.track_id)
@@ -191,30 +188,8 @@ class StreamAnalyzer:
 
     def _meet(self, tracked: TrackedFace, time_s: float) -> Person:
         """Fresh memory for a new track."""
-        settings = self._settings
         closed_s = self._resting.claim(tracked.face.box, time_s)
-        window = ScoreWindow(
-            window_s=settings.window_s,
-            every_s=settings.classify_every_s,
-            min_samples=settings.window_min_samples,
-        )
-        rule = (
-            PresetMeter(settings.preset, frames=self._card.frames).update
-            if settings.preset
-            else None
-        )
-        thresholds = PRESET_THRESHOLDS if rule else self._thresholds
-        return Person(
-            BlinkMeter(settings.blink),
-            HeadWatch(settings.cues),
-            window,
-            Likeness(settings.window_s),
-            AlertTrigger(thresholds, settings.alert, closed_s),
-            thresholds.raise_at,
-            self._new_alert_id,
-            Clip(self._card.frames, settings.window_s),
-            rule,
-        )
+        return newcomer(self._settings, self._card, self._thresholds, self._new_alert_id, closed_s)
 
     def _follow(
         self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
@@ -252,7 +227,7 @@ class StreamAnalyzer:
         person = look.person
         window = person.window.score(frame.time_s)
         # An enrolment is of one person: with two in the picture nobody knows whose it is.
-        alone = len(self.sightings) + self._tracker.skipped + self._shed_faces == 1
+        alone = len(self.sightings) + self._tracker.skipped == 1
         reference = self.reference if alone else None
         picture = (frame.image.shape[1], frame.image.shape[0])
         cues = (
@@ -285,9 +260,13 @@ class StreamAnalyzer:
         )
 
     def _bury(self, time_s: float, changes: list[AlertChange]) -> None:
-        """Forget people whose track is lost, closing their alerts."""
-        live = {tracked.track_id for tracked in self._tracker.live(time_s)}
-        for track_id in [known for known in self._people if known not in live]:
+        """Forget people whose track is lost, closing their alerts.
+
+        So are those without a place once their window is empty: seen twice a second only, they may
+        be somebody else when it is their turn again, and then the evidence starts anew.
+        """
+        kept = self._tracker.remembered(time_s, self._settings.window_s)
+        for track_id in [known for known in self._people if known not in kept]:
             self._close(track_id, time_s, changes)
         self._stopwatch.lap("track")
 

@@ -53,6 +53,7 @@ class Person:
         self._new_alert_id = new_alert_id
         self._classify_at_s = float("-inf")
         self._alert: AlertChange | None = None
+        self._suspect = False
 
     def due(self, time_s: float) -> bool:
         """Its crop should be classified now."""
@@ -76,11 +77,17 @@ class Person:
         """Feed the trigger; a step of it becomes a change of the alert."""
         self.box = tracked.face.box
         step = self._trigger.update(fused.fake_prob, time_s)
+        self._suspect = step.state is State.SUSPECT
         if step.phase is None:
             return step.state, None
         change = self._change(tracked, fused, step, step.phase, time_s)
         self._alert = change if step.state is State.ALERT else None
         return step.state, change
+
+    @property
+    def is_held(self) -> bool:
+        """It must stay under analysis: it is suspect, or its alert is open."""
+        return self._suspect or self._alert is not None
 
     @property
     def closed_s(self) -> float:

@@ -65,7 +65,7 @@ class FileRecord:
     """Seconds in which at least one face could be judged."""
     most_faces: int
     faces_skipped: int
-    """Most faces at once that were beyond the limit."""
+    """Most faces at once that had to wait for their turn."""
     faces: tuple[FaceRecord, ...]
     faces_left_out: int
     """Less suspicious faces whose curves were dropped to keep this small."""

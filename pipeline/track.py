@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pipeline.geometry import center, iou, shift
@@ -23,7 +24,10 @@ _COLLISION_IOU = 0.5
 _CLEARLY_BETTER, _CLEARLY_BETTER_IF_NEW = 0.25, 0.4
 """Sides of distance (or e-folds of size) by which a match must beat its rival."""
 _STAY_BONUS = math.log(1.5)
-"""A newcomer must be half as large again to push out a face under analysis."""
+"""A newcomer must be half as large again to push out a face that keeps its place."""
+_TURNING_SHARE = 5
+"""One place in so many goes round the faces that would have none: the most that those who keep
+theirs can spare, and a crowd of 50 with ten places is through in two minutes."""
 _SPEED_MEMORY_S = 0.3
 
 
@@ -36,10 +40,17 @@ class _Track:
     first_seen_s: float
     last_seen_s: float
     detected_s: float
+    waits_since_s: float
+    """When it was last under analysis or held; else when it came."""
     detections: int = 1
     speed: tuple[float, float] = (0.0, 0.0)
     contested: bool = False
+    kept: bool = False
+    """It has a place until a larger face comes."""
+    turn_ends_s: float = -math.inf
+    """It has a place until then, as one of those that take turns."""
     chosen: bool = False
+    """It has a place, of either kind."""
 
     def predicted(self, time_s: float) -> Box:
         """Where the face should be now, walking on as it walked."""
@@ -85,6 +96,10 @@ class FaceTracker:
 
     Scores of two people must never flow into one window, so a match that a rival could claim
     almost as well is no match: both tracks end and the faces start anew. Ids are never reused.
+
+    Where there are more faces than places the largest keep theirs, and a fifth of the places goes
+    round the others, `turn_s` seconds each, whoever waits longest first: nobody can hide from the
+    analysis in a crowd. A single place does not go round.
     """
 
     def __init__(
@@ -94,18 +109,32 @@ class FaceTracker:
         iou_at_least: float = 0.3,
         lost_after_s: float = 1.0,
         confirm_detections: int = 1,
+        turn_s: float = 5.0,
     ) -> None:
         self._max_faces = max_faces
         self._iou_at_least = iou_at_least
         self._lost_after_s = lost_after_s
         self._confirm_detections = confirm_detections
+        self._turn_s = turn_s
         self._tracks: dict[TrackId, _Track] = {}
         self._next_id = 1
         self.skipped = 0
-        """Faces beyond `max_faces` at the last update."""
+        """Faces in the picture that had no place at the last update."""
 
-    def update(self, faces: Sequence[Face], time_s: float) -> list[TrackedFace]:
-        """Take a detection; return the faces to analyse, largest and longest known first."""
+    def update(
+        self,
+        faces: Sequence[Face],
+        time_s: float,
+        *,
+        places: int | None = None,
+        held: AbstractSet[TrackId] = frozenset(),
+    ) -> list[TrackedFace]:
+        """Take a detection; return the faces to analyse.
+
+        First come those in `held`, who lose their place to nobody who is not; then the largest
+        and longest known; last those whose turn it is. `places` stands for a smaller `max_faces`,
+        this time.
+        """
         self._forget_lost(time_s)
         found = without_duplicates(faces)
         matches, doubtful = self._match(found, time_s)
@@ -117,7 +146,7 @@ class FaceTracker:
             track.confirm(found[index], time_s)
         new = [self._start(found[i], time_s) for i in range(len(found)) if i not in matched]
         self._drop_shadows([self._tracks[i] for i in matches] + new, time_s)
-        self._choose(time_s)
+        self._choose(time_s, self._max_faces if places is None else places, held)
         return self.live(time_s)
 
     def move(self, track_id: TrackId, face: Face, time_s: float) -> TrackedFace:
@@ -160,6 +189,16 @@ class FaceTracker:
             if track.chosen and not track.contested and not self._lost(track, time_s)
         ]
 
+    def remembered(self, time_s: float, without_place_s: float) -> set[TrackId]:
+        """The faces that are followed and have a place, or had one within `without_place_s`."""
+        return {
+            track.track_id
+            for track in self._tracks.values()
+            if not track.contested
+            and not self._lost(track, time_s)
+            and (track.chosen or time_s - track.waits_since_s <= without_place_s)
+        }
+
     def _contest(self, mover: _Track, rivals: Sequence[_Track], box: Box) -> None:
         """Silence who moved onto another's face, and the other too unless it was a plain jump."""
         mover.contested = True
@@ -180,7 +219,7 @@ class FaceTracker:
             del self._tracks[track.track_id]
 
     def _start(self, face: Face, time_s: float) -> _Track:
-        track = _Track(TrackId(self._next_id), face, time_s, time_s, time_s)
+        track = _Track(TrackId(self._next_id), face, time_s, time_s, time_s, time_s)
         self._next_id += 1
         self._tracks[track.track_id] = track
         return track
@@ -217,19 +256,30 @@ class FaceTracker:
             ):
                 del self._tracks[track.track_id]
 
-    def _choose(self, time_s: float) -> None:
-        """Mark the faces to analyse: by size, with a bonus for those already under analysis."""
+    def _choose(self, time_s: float, places: int, held: AbstractSet[TrackId]) -> None:
+        """Give the places away: most by size, a few in turns."""
 
-        def rank(track: _Track) -> tuple[float, float]:
+        def rank(track: _Track) -> tuple[bool, float, float]:
             side = max(1.0, side_px(track.face.box))
-            bonus = _STAY_BONUS if track.chosen else 0.0
-            return -(2 * math.log(side) + bonus), track.first_seen_s
+            bonus = _STAY_BONUS if track.kept else 0.0
+            return track.track_id not in held, -(2 * math.log(side) + bonus), track.first_seen_s
 
         confirmed = [t for t in self._tracks.values() if t.detections >= self._confirm_detections]
         confirmed.sort(key=rank)
-        for place, track in enumerate(confirmed):
-            track.chosen = place < self._max_faces
-        rest = [t for t in self._tracks.values() if t.detections < self._confirm_detections]
-        self._tracks = {track.track_id: track for track in (*confirmed, *rest)}
-        visible = sum(track.last_seen_s == time_s for track in confirmed[self._max_faces :])
-        self.skipped = visible
+        stay = places - self._turning(places, sum(t.track_id in held for t in confirmed))
+        rest = sorted(confirmed[stay:], key=lambda t: (t.turn_ends_s <= time_s, t.waits_since_s))
+        for place, track in enumerate((*confirmed[:stay], *rest)):
+            track.kept, track.chosen = place < stay, place < places
+            if track.chosen and not track.kept and track.turn_ends_s <= time_s:
+                track.turn_ends_s = time_s + self._turn_s
+            if track.chosen or track.track_id in held:
+                track.waits_since_s = time_s
+        new = [t for t in self._tracks.values() if t.detections < self._confirm_detections]
+        self._tracks = {t.track_id: t for t in (*confirmed[:stay], *rest, *new)}
+        self.skipped = sum(t.last_seen_s == time_s for t in confirmed if not t.chosen)
+
+    @staticmethod
+    def _turning(places: int, held: int) -> int:
+        """How many of the places go round; those of people in `held` never do."""
+        share = max(1, places // _TURNING_SHARE) if places > 1 else 0
+        return max(0, min(share, places - held))

@@ -212,7 +212,7 @@ class Analysis:
     readings: tuple[Reading, ...]
     alerts: tuple[AlertChange, ...]
     faces_skipped: int = 0
-    """Faces beyond the limit, seen but not analysed."""
+    """Faces beyond the limit: seen, but not analysed before it is their turn."""
     stage_s: tuple[tuple[str, float], ...] = ()
     """Seconds spent per stage on this frame; empty unless the analyzer was given a timer."""
 

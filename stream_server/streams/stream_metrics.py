@@ -74,7 +74,7 @@ _COUNTERS = {
     "frames_analysed": "Frames that were analysed.",
     "frames_scored": "Frames on which the classifier ran.",
     "frames_corrupt": "Frames that were damaged.",
-    "faces_skipped": "Faces beyond the limit, counted a frame.",
+    "faces_skipped": "Faces that waited for their turn, counted a frame.",
 }
 _KEYED_COUNTERS = {
     "frames_dropped": ("reason", "Frames that were not analysed, by reason."),

@@ -10,6 +10,7 @@ import pytest
 from pipeline.analyzer import AnalyzerSettings, StreamAnalyzer
 from pipeline.load import Models
 from pipeline.model_card import CropRule, ModelCard, Thresholds
+from pipeline.quality import QualityLimits
 from pipeline.types import (
     AlertChange,
     AlertId,
@@ -89,7 +90,7 @@ class SilentClassifier(BrightnessClassifier):
 def analyzer_with(
     detector: FixedDetector | None = None,
     classifier: BrightnessClassifier | None = None,
-    **settings: float | str,
+    **settings: float | str | QualityLimits,
 ) -> StreamAnalyzer:
     serial = count(1)
     models = Models(
@@ -242,6 +243,79 @@ def test_faces_beyond_the_limit_are_counted_not_hidden() -> None:
     analysis = run(analyzer_with(FixedDetector(*boxes), max_faces=4), 0, 1)[-1]
     assert len(analysis.readings) == 4
     assert analysis.faces_skipped == 2
+
+
+SMALL = QualityLimits(side_px=20)
+CROWD_FPS = 8
+CROWD = tuple(Box(x, y, x + 44, y + 44) for y in range(4, 200, 60) for x in range(4, 300, 60))
+
+
+def crowded(time_s: float, *manipulated: Box) -> Frame:
+    """Twenty genuine-looking faces, but for those named."""
+    image = picture(GENUINE).copy()
+    for box in manipulated:
+        rows, columns = slice(int(box.top), int(box.bottom)), slice(int(box.left), int(box.right))
+        image[rows, columns] = picture(MANIPULATED)[rows, columns]
+    return Frame(StreamId("door"), round(time_s * CROWD_FPS), time_s, 0, image)
+
+
+@pytest.mark.fault("F24")
+def test_every_face_of_a_crowd_is_judged_in_its_turn() -> None:
+    analyzer = analyzer_with(FixedDetector(*CROWD), max_faces=8, quality=SMALL)
+    judged: dict[Box, float] = {}
+    for index in range(70 * CROWD_FPS):
+        analysis = analyzer(crowded(index / CROWD_FPS))
+        assert (len(analysis.readings), analysis.faces_skipped) == (8, 12)
+        for reading in analysis.readings:
+            if reading.state is not State.INSUFFICIENT:
+                judged.setdefault(reading.box, analysis.time_s)
+    assert set(judged) == set(CROWD)
+    assert max(judged.values()) < 13 * 5.0  # thirteen faces take turns of five seconds
+
+
+@pytest.mark.fault("F24")
+def test_a_face_of_a_crowd_that_turns_out_suspect_is_kept_until_it_is_decided() -> None:
+    analyzer = analyzer_with(FixedDetector(*CROWD), max_faces=8, quality=SMALL)
+    forged = CROWD[15]
+    first_s, states, changed = 0.0, [], []
+    for index in range(80 * CROWD_FPS):
+        analysis = analyzer(crowded(index / CROWD_FPS, forged))
+        changed += analysis.alerts
+        states += [reading.state for reading in analysis.readings if reading.box == forged]
+        first_s = first_s or (analysis.time_s if states else 0.0)
+    assert first_s > 5.0  # it is not one of those that begin
+    phases = [change.phase for change in changed]
+    assert phases.count(AlertPhase.OPENED) == 1
+    assert AlertPhase.CLOSED not in phases
+    assert len(states) == pytest.approx((80 - first_s) * CROWD_FPS, abs=2)
+    assert states[-1] is State.ALERT
+
+
+def test_under_load_fewer_faces_are_judged_and_an_open_alert_stays_open() -> None:
+    forged = CROWD[:5]
+    analyzer = analyzer_with(FixedDetector(*CROWD), max_faces=10, quality=SMALL)
+    opened = [c for i in range(80) for c in analyzer(crowded(i / CROWD_FPS, *forged)).alerts]
+    assert sum(change.phase is AlertPhase.OPENED for change in opened) == 5
+    shed = [analyzer(crowded(i / CROWD_FPS, *forged), 3) for i in range(80, 160)]
+    assert (len(shed[-1].readings), shed[-1].faces_skipped) == (3, 17)
+    assert {reading.box for reading in shed[-1].readings} < set(forged)
+    assert AlertPhase.CLOSED not in {change.phase for change in changes(shed)}
+
+
+def test_a_face_without_a_place_is_forgotten_once_its_window_is_empty() -> None:
+    boxes = (Box(10, 60, 100, 150), Box(110, 60, 190, 140), Box(200, 60, 270, 130))
+    analyzer = analyzer_with(FixedDetector(*boxes), max_faces=2)
+    seen = [
+        (analysis.time_s, reading.state)
+        for analysis in run(analyzer, 0, 14)
+        for reading in analysis.readings
+        if reading.box == boxes[1]
+    ]
+    # Its turns are 0 to 5 s and 10 s to the end: the second one begins with nothing known.
+    assert max(time_s for time_s, _ in seen if time_s < 9) == pytest.approx(5, abs=0.6)
+    assert dict(seen)[4.0] is State.CLEAR
+    again = [state for time_s, state in seen if time_s > 9]
+    assert (again[0], again[-1]) == (State.INSUFFICIENT, State.CLEAR)
 
 
 def test_the_end_of_the_stream_closes_what_is_open() -> None:

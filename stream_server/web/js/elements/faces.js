@@ -43,7 +43,7 @@ export class Faces extends HTMLElement {
       : "Faces appear here as soon as they are seen.";
     const skipped = stream?.history.analysis?.faces_skipped ?? 0;
     this.#skipped.hidden = !skipped;
-    this.#skipped.textContent = `${skipped} more in the picture are seen but not analysed.`;
+    this.#skipped.textContent = `${skipped} more in the picture wait for their turn.`;
   }
 
   #card(face) {

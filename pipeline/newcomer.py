@@ -1,0 +1,44 @@
+"""Fresh memory for a face that was not there before, as the settings ask for it."""
+
+from collections.abc import Callable
+
+from pipeline.alert import AlertTrigger
+from pipeline.analyzer_settings import AnalyzerSettings
+from pipeline.blink import BlinkMeter
+from pipeline.clip import Clip
+from pipeline.cues import HeadWatch
+from pipeline.model_card import ModelCard, Thresholds
+from pipeline.person import Person
+from pipeline.preset_meter import THRESHOLDS as PRESET_THRESHOLDS
+from pipeline.preset_meter import PresetMeter
+from pipeline.reference import Likeness
+from pipeline.types import AlertId
+from pipeline.window import ScoreWindow
+
+
+def newcomer(
+    settings: AnalyzerSettings,
+    card: ModelCard,
+    thresholds: Thresholds,
+    new_alert_id: Callable[[], AlertId],
+    closed_s: float,
+) -> Person:
+    """Nothing is known of it but when an alert about it closed, -inf where there was none."""
+    rule = PresetMeter(settings.preset, frames=card.frames).update if settings.preset else None
+    thresholds = PRESET_THRESHOLDS if rule else thresholds
+    window = ScoreWindow(
+        window_s=settings.window_s,
+        every_s=settings.classify_every_s,
+        min_samples=settings.window_min_samples,
+    )
+    return Person(
+        BlinkMeter(settings.blink),
+        HeadWatch(settings.cues),
+        window,
+        Likeness(settings.window_s),
+        AlertTrigger(thresholds, settings.alert, closed_s),
+        thresholds.raise_at,
+        new_alert_id,
+        Clip(card.frames, settings.window_s),
+        rule,
+    )
