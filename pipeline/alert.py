@@ -1,7 +1,7 @@
 """Few, steady alerts: the state machine of one track, with two thresholds and two delays."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.model_card import Thresholds
 from pipeline.types import AlertPhase, State
@@ -53,6 +53,40 @@ class Step:
     """The alert has lasted, or risen, beyond what a person may put off."""
 
 
+@dataclass(slots=True)
+class TriggerMemory:
+    """Where a trigger stands; times are seconds of its stream's media time."""
+
+    state: State = State.INSUFFICIENT
+    level: float | None = None
+    """Smoothed log-odds."""
+    logit: float | None = None
+    """Log-odds of the newest evidence."""
+    evidence_s: float | None = None
+    above_s: float = 0.0
+    below_s: float = 0.0
+    excess: float = 0.0
+    """What lies above the allowance, added up (CUSUM)."""
+    opened_s: float | None = None
+    active_s: float = 0.0
+    escalated: bool = False
+    peak_prob: float = 0.0
+    told_s: float = 0.0
+    told_peak: float = 0.0
+    closed_s: float = -math.inf
+    """When the last alert closed; -inf where there was none."""
+
+    def moved(self, by_s: float) -> "TriggerMemory":
+        """The same on a clock that shows `by_s` seconds more."""
+        return replace(
+            self,
+            evidence_s=None if self.evidence_s is None else self.evidence_s + by_s,
+            opened_s=None if self.opened_s is None else self.opened_s + by_s,
+            told_s=self.told_s + by_s,
+            closed_s=self.closed_s + by_s,
+        )
+
+
 class AlertTrigger:
     """From probabilities to at most one open alert.
 
@@ -67,41 +101,37 @@ class AlertTrigger:
         self,
         thresholds: Thresholds,
         settings: AlertSettings = AlertSettings(),
-        closed_s: float = -math.inf,
+        memory: TriggerMemory | None = None,
     ) -> None:
-        """Start anew; `closed_s` is when the last alert about this person closed, if one did."""
+        """Start anew, or where another trigger of the same thresholds stood."""
         self._settings = settings
         self._cusum = thresholds.cusum
         self._raise = _logit(thresholds.raise_at)
         self._clear = _logit(thresholds.clear_at)
         self._suspect = (self._raise + self._clear) / 2
-        self._level: float | None = None
-        self._evidence_s: float | None = None
-        self._above_s = 0.0
-        self._below_s = 0.0
-        self._sum = 0.0
-        self._logit: float | None = None
-        self._state = State.INSUFFICIENT
-        self._opened_s: float | None = None
-        self._active_s = 0.0
-        self._escalated = False
-        self.closed_s = closed_s
+        self._now = replace(memory or TriggerMemory())
+
+    @property
+    def memory(self) -> TriggerMemory:
+        """All that another trigger has to know to go on from here."""
+        return replace(self._now)
+
+    @property
+    def closed_s(self) -> float:
         """When the last alert closed; -inf where there was none."""
-        self._peak_prob = 0.0
-        self._told_s = 0.0
-        self._told_peak = 0.0
+        return self._now.closed_s
 
     def update(self, fake_prob: float | None, time_s: float) -> Step:
         """Take the fused probability at `time_s` (None: no evidence now)."""
         if fake_prob is None or not math.isfinite(fake_prob):
             return self._without_evidence(time_s)
-        dt = 0.0 if self._evidence_s is None else max(0.0, time_s - self._evidence_s)
+        dt = 0.0 if self._now.evidence_s is None else max(0.0, time_s - self._now.evidence_s)
         if dt > self._settings.missing_s:
             self._restart()
-        self._evidence_s = time_s
+        self._now.evidence_s = time_s
         # After a pause the time between is not evidence: one step counts a second at most.
         step_s = min(dt, 1.0)
-        before, logit = self._level, _logit(fake_prob)
+        before, logit = self._now.level, _logit(fake_prob)
         self._add_up(logit, dt, step_s)
         level = self._smooth(logit, step_s)
         self._time(before, level, step_s)
@@ -113,117 +143,119 @@ class AlertTrigger:
 
     def close(self, time_s: float) -> Step:
         """End it: the track or the stream is gone. An open alert closes."""
-        was_open = self._opened_s is not None
+        was_open = self._now.opened_s is not None
         step = Step(
             State.INSUFFICIENT,
             AlertPhase.CLOSED if was_open else None,
             self._level_prob(),
-            self._peak_prob,
-            self._opened_s,
-            self._escalated,
+            self._now.peak_prob,
+            self._now.opened_s,
+            self._now.escalated,
         )
         if was_open:
             self._end(time_s)
         self._restart()
-        self._evidence_s = None
-        self._state = State.INSUFFICIENT
+        self._now.evidence_s = None
+        self._now.state = State.INSUFFICIENT
         return step
 
     def _without_evidence(self, time_s: float) -> Step:
-        if self._evidence_s is None or time_s - self._evidence_s > self._settings.missing_s:
-            self._state = State.INSUFFICIENT
+        if self._now.evidence_s is None or time_s - self._now.evidence_s > self._settings.missing_s:
+            self._now.state = State.INSUFFICIENT
         return self._step(None)
 
     def _restart(self) -> None:
         """Forget the level and the timers, not the open alert: silence is no all-clear."""
-        self._level = self._logit = None
-        self._above_s = self._below_s = self._sum = 0.0
+        self._now.level = self._now.logit = None
+        self._now.above_s = self._now.below_s = self._now.excess = 0.0
 
     def _add_up(self, logit: float, dt: float, step_s: float) -> None:
         """Move the cumulated excess; what a gap hides makes it fade."""
-        before, self._logit = self._logit, logit
+        before, self._now.logit = self._now.logit, logit
         if self._cusum is None or before is None:
             return
-        faded = self._sum * 0.5 ** ((dt - step_s) / _SUM_HALF_LIFE_S)
-        self._sum = max(0.0, faded + (min(before, logit) - self._cusum.allowance) * step_s)
+        faded = self._now.excess * 0.5 ** ((dt - step_s) / _SUM_HALF_LIFE_S)
+        self._now.excess = max(0.0, faded + (min(before, logit) - self._cusum.allowance) * step_s)
 
     def _smooth(self, logit: float, step_s: float) -> float:
-        if self._level is None:
-            self._level = logit
+        if self._now.level is None:
+            self._now.level = logit
         else:
-            self._level += (1 - math.exp(-step_s / self._settings.tau_s)) * (logit - self._level)
-        return self._level
+            self._now.level += (1 - math.exp(-step_s / self._settings.tau_s)) * (
+                logit - self._now.level
+            )
+        return self._now.level
 
     def _time(self, before: float | None, level: float, step_s: float) -> None:
         """Add a step to the timers of the sides on which the level began and ended it."""
         stayed_above = before is not None and min(before, level) >= self._raise
         stayed_below = before is not None and max(before, level) <= self._clear
-        self._above_s = self._above_s + step_s if stayed_above else 0.0
-        self._below_s = self._below_s + step_s if stayed_below else 0.0
+        self._now.above_s = self._now.above_s + step_s if stayed_above else 0.0
+        self._now.below_s = self._now.below_s + step_s if stayed_below else 0.0
         if level > self._clear:
-            self._active_s += step_s
+            self._now.active_s += step_s
 
     def _advance(self, level: float, time_s: float) -> AlertPhase | None:
-        if self._opened_s is not None:
+        if self._now.opened_s is not None:
             return self._while_open(level, time_s)
-        rested = time_s - self.closed_s >= self._settings.cooldown_s
-        held = level >= self._raise and self._above_s >= self._settings.hold_s
-        if rested and (held or (self._cusum is not None and self._sum > self._cusum.limit)):
-            self._opened_s = time_s
-            self._active_s = self._below_s = 0.0
-            self._peak_prob = self._told_peak = _prob(level)
-            self._told_s = time_s
-            self._state = State.ALERT
-            self._escalated = self._peak_prob >= self._settings.escalate_prob
+        rested = time_s - self._now.closed_s >= self._settings.cooldown_s
+        held = level >= self._raise and self._now.above_s >= self._settings.hold_s
+        if rested and (held or (self._cusum is not None and self._now.excess > self._cusum.limit)):
+            self._now.opened_s = time_s
+            self._now.active_s = self._now.below_s = 0.0
+            self._now.peak_prob = self._now.told_peak = _prob(level)
+            self._now.told_s = time_s
+            self._now.state = State.ALERT
+            self._now.escalated = self._now.peak_prob >= self._settings.escalate_prob
             return AlertPhase.OPENED
         if level >= self._suspect:
-            self._state = State.SUSPECT
-        elif level <= self._clear or self._state is not State.SUSPECT:
-            self._state = State.CLEAR
+            self._now.state = State.SUSPECT
+        elif level <= self._clear or self._now.state is not State.SUSPECT:
+            self._now.state = State.CLEAR
         return None
 
     def _while_open(self, level: float, time_s: float) -> AlertPhase | None:
-        self._state = State.ALERT
-        self._peak_prob = max(self._peak_prob, _prob(level))
-        if self._below_s >= self._settings.release_s:
-            self._state = State.CLEAR
+        self._now.state = State.ALERT
+        self._now.peak_prob = max(self._now.peak_prob, _prob(level))
+        if self._now.below_s >= self._settings.release_s:
+            self._now.state = State.CLEAR
             return AlertPhase.CLOSED
-        if not self._escalated and self._is_grave():
-            self._escalated = True
-            self._told_s, self._told_peak = time_s, self._peak_prob
+        if not self._now.escalated and self._is_grave():
+            self._now.escalated = True
+            self._now.told_s, self._now.told_peak = time_s, self._now.peak_prob
             return AlertPhase.ESCALATED
-        since_s = time_s - self._told_s
-        rose = self._peak_prob >= self._told_peak + self._settings.update_rise_prob
+        since_s = time_s - self._now.told_s
+        rose = self._now.peak_prob >= self._now.told_peak + self._settings.update_rise_prob
         if since_s >= self._settings.update_every_s or (rose and since_s >= 1.0):
-            self._told_s, self._told_peak = time_s, self._peak_prob
+            self._now.told_s, self._now.told_peak = time_s, self._now.peak_prob
             return AlertPhase.UPDATED
         return None
 
     def _is_grave(self) -> bool:
         settings = self._settings
-        lasted = self._active_s >= settings.escalate_s
-        return lasted or self._peak_prob >= settings.escalate_prob
+        lasted = self._now.active_s >= settings.escalate_s
+        return lasted or self._now.peak_prob >= settings.escalate_prob
 
     def _end(self, time_s: float) -> None:
-        self._opened_s = None
-        self.closed_s = time_s
-        self._peak_prob = self._sum = 0.0
-        self._escalated = False
+        self._now.opened_s = None
+        self._now.closed_s = time_s
+        self._now.peak_prob = self._now.excess = 0.0
+        self._now.escalated = False
 
     def _level_prob(self) -> float | None:
-        return None if self._level is None else _prob(self._level)
+        return None if self._now.level is None else _prob(self._now.level)
 
     def _step(self, phase: AlertPhase | None) -> Step:
         step = Step(
-            self._state,
+            self._now.state,
             phase,
             self._level_prob(),
-            self._peak_prob,
-            self._opened_s,
-            self._escalated,
+            self._now.peak_prob,
+            self._now.opened_s,
+            self._now.escalated,
         )
-        if phase is AlertPhase.CLOSED and self._evidence_s is not None:
-            self._end(self._evidence_s)
+        if phase is AlertPhase.CLOSED and self._now.evidence_s is not None:
+            self._end(self._now.evidence_s)
         return step
 
 

@@ -7,6 +7,7 @@ detect -> track -> landmarks -> quality -> classify -> window -.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pipeline.absent import Absent
 from pipeline.analyzer_settings import AnalyzerSettings as AnalyzerSettings
 from pipeline.challenge_cue import ChallengeResult, challenge_cue
 from pipeline.cues import cues_of
@@ -16,12 +17,12 @@ from pipeline.fuse import fuse, trust
 from pipeline.landmarkers.regions import face_box, keypoints_of
 from pipeline.load import Models
 from pipeline.look import Look
+from pipeline.memory import StreamMemory
 from pipeline.newcomer import newcomer
 from pipeline.person import Person
 from pipeline.preprocess import crop_face
 from pipeline.quality import assess, yaw_of
 from pipeline.reference import Enrolment, reference_cue
-from pipeline.resting import Resting
 from pipeline.stopwatch import Stopwatch
 from pipeline.track import FaceTracker
 from pipeline.types import (
@@ -79,7 +80,7 @@ class StreamAnalyzer:
         self._place: tuple[int, tuple[int, ...]] | None = None
         """Epoch and picture size for which all that is remembered holds."""
         self._people: dict[TrackId, Person] = {}
-        self._resting = Resting(self._settings.alert.cooldown_s)
+        self._absent = Absent(self._settings.alert.cooldown_s)
         self._last_s = 0.0
         self.reference: Enrolment | None = None
         """The genuine stretch that whoever is alone in the picture is held against."""
@@ -126,6 +127,22 @@ class StreamAnalyzer:
         self._forget()
         return tuple(changes)
 
+    @property
+    def memory(self) -> StreamMemory | None:
+        """What has to be known to go on after a restart; None before the first frame."""
+        if self._place is None:
+            return None
+        height, width = self._place[1][:2]
+        people = (person.memory for person in self._people.values())
+        known = (*filter(None, people), *self._absent.known(self._last_s))
+        return StreamMemory(self._last_s, (width, height), known)
+
+    def recall(self, memory: StreamMemory, frame: Frame, age_s: float) -> None:
+        """Let people go on where they were `age_s` before the first frame, which is `frame`."""
+        if memory.picture == (frame.image.shape[1], frame.image.shape[0]):
+            for person in memory.moved(frame.time_s - age_s - memory.time_s).people:
+                self._absent.add(person)
+
     def _begin(self, frame: Frame) -> list[AlertChange]:
         """Notice a new epoch or a new picture size: then nothing remembered holds any more."""
         self._stopwatch.start()
@@ -140,7 +157,7 @@ class StreamAnalyzer:
     def _forget(self) -> None:
         self._tracker.forget()
         self._people.clear()
-        self._resting.forget()
+        self._absent.forget()
         self._detect_at_s = float("-inf")
 
     def _find_faces(self, frame: Frame, shed: int) -> list[TrackedFace]:
@@ -188,8 +205,8 @@ class StreamAnalyzer:
 
     def _meet(self, tracked: TrackedFace, time_s: float) -> Person:
         """Fresh memory for a new track."""
-        closed_s = self._resting.claim(tracked.face.box, time_s)
-        return newcomer(self._settings, self._card, self._thresholds, self._new_alert_id, closed_s)
+        known = self._absent.claim(tracked.face.box, time_s)
+        return newcomer(self._settings, self._card, self._thresholds, self._new_alert_id, known)
 
     def _follow(
         self, tracked: TrackedFace, landmarks: Landmarks | None, time_s: float
@@ -273,6 +290,7 @@ class StreamAnalyzer:
     def _close(self, track_id: TrackId, time_s: float, changes: list[AlertChange]) -> None:
         person = self._people.pop(track_id)
         change = person.close(time_s)
-        self._resting.add(person.box, person.closed_s)
+        if known := person.memory:
+            self._absent.add(known.rested())
         if change is not None:
             changes.append(change)

@@ -7,6 +7,7 @@ from pipeline.analyzer_settings import AnalyzerSettings
 from pipeline.blink import BlinkMeter
 from pipeline.clip import Clip
 from pipeline.cues import HeadWatch
+from pipeline.memory import PersonMemory
 from pipeline.model_card import ModelCard, Thresholds
 from pipeline.person import Person
 from pipeline.preset_meter import THRESHOLDS as PRESET_THRESHOLDS
@@ -21,24 +22,26 @@ def newcomer(
     card: ModelCard,
     thresholds: Thresholds,
     new_alert_id: Callable[[], AlertId],
-    closed_s: float,
+    known: PersonMemory | None,
 ) -> Person:
-    """Nothing is known of it but when an alert about it closed, -inf where there was none."""
+    """Only what is `known` of it is remembered: None of most."""
     rule = PresetMeter(settings.preset, frames=card.frames).update if settings.preset else None
     thresholds = PRESET_THRESHOLDS if rule else thresholds
     window = ScoreWindow(
         window_s=settings.window_s,
         every_s=settings.classify_every_s,
         min_samples=settings.window_min_samples,
+        samples=known.samples if known else (),
     )
     return Person(
         BlinkMeter(settings.blink),
         HeadWatch(settings.cues),
         window,
         Likeness(settings.window_s),
-        AlertTrigger(thresholds, settings.alert, closed_s),
+        AlertTrigger(thresholds, settings.alert, known.trigger if known else None),
         thresholds.raise_at,
         new_alert_id,
         Clip(card.frames, settings.window_s),
         rule,
+        known.alert if known else None,
     )

@@ -8,6 +8,7 @@ from pipeline.blink import BlinkMeter
 from pipeline.clip import Clip
 from pipeline.cues import HeadWatch
 from pipeline.fuse import Fused
+from pipeline.memory import PersonMemory
 from pipeline.reference import Likeness
 from pipeline.types import (
     AlertChange,
@@ -36,7 +37,9 @@ class Person:
         new_alert_id: Callable[[], AlertId],
         clip: Clip | None = None,
         rule: Callable[[float | None, float | None, float], Fused] | None = None,
+        alert: AlertChange | None = None,
     ) -> None:
+        """`alert`: the newest change of the one that is open, where `trigger` has one open."""
         self.clip = clip or Clip()
         self.blink = blink
         self.head = head
@@ -46,13 +49,14 @@ class Person:
         self.quality: Quality | None = None
         self.box: Box | None = None
         """Where the face was seen last."""
+        self._seen_s = float("-inf")
         self.rule = rule
         """Judges in the place of fakewatch's own evidence, where a preset is chosen."""
         self._trigger = trigger
         self._raise_at = raise_at
         self._new_alert_id = new_alert_id
         self._classify_at_s = float("-inf")
-        self._alert: AlertChange | None = None
+        self._alert = alert
         self._suspect = False
 
     def due(self, time_s: float) -> bool:
@@ -75,7 +79,7 @@ class Person:
         self, tracked: TrackedFace, fused: Fused, time_s: float
     ) -> tuple[State, AlertChange | None]:
         """Feed the trigger; a step of it becomes a change of the alert."""
-        self.box = tracked.face.box
+        self.box, self._seen_s = tracked.face.box, time_s
         step = self._trigger.update(fused.fake_prob, time_s)
         self._suspect = step.state is State.SUSPECT
         if step.phase is None:
@@ -90,9 +94,12 @@ class Person:
         return self._suspect or self._alert is not None
 
     @property
-    def closed_s(self) -> float:
-        """When the last alert closed; -inf where there was none."""
-        return self._trigger.closed_s
+    def memory(self) -> PersonMemory | None:
+        """What is known of it, as data; None before it was judged once."""
+        if self.box is None:
+            return None
+        trigger = self._trigger.memory
+        return PersonMemory(self.box, self._seen_s, self.window.samples, trigger, self._alert)
 
     def adjust(self, settings: AlertSettings) -> None:
         """Alert by other times from now on; what is remembered stays."""

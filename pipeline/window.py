@@ -2,8 +2,13 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from pipeline.types import FrameScore, WindowScore
+
+Sample: TypeAlias = tuple[float, float, float]
+"""Time in s, logit, weight."""
 
 _TRIM_SHARE = 0.2
 """Weight cut off at either end before the mean: a few odd frames decide nothing."""
@@ -19,13 +24,24 @@ class ScoreWindow:
     """
 
     def __init__(
-        self, *, window_s: float = 4.0, every_s: float = 0.25, min_samples: int = 8
+        self,
+        *,
+        window_s: float = 4.0,
+        every_s: float = 0.25,
+        min_samples: int = 8,
+        samples: Sequence[Sample] = (),
     ) -> None:
+        """Start empty, or with what another window held."""
         self._window_s = window_s
         self._every_s = every_s
         self._min_samples = min_samples
-        self._samples: deque[tuple[float, float, float]] = deque()
-        self._start_s: float | None = None
+        self._samples: deque[Sample] = deque(samples)
+        self._start_s = samples[0][0] if samples else None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """What it holds, the oldest first."""
+        return tuple(self._samples)
 
     def add(self, score: FrameScore, time_s: float, weight: float = 1.0) -> None:
         """Take a score; one that is not finite, weighs nothing or comes late is left out."""

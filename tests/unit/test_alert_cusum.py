@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alert import AlertSettings, AlertTrigger, Step
+from pipeline.alert import AlertSettings, AlertTrigger, Step, TriggerMemory
 from pipeline.model_card import Cusum, Thresholds
 from pipeline.types import AlertPhase
 
@@ -118,7 +118,7 @@ def test_seconds_without_evidence_do_not_make_an_alert_grave():
 
 
 def test_someone_whose_alert_has_just_closed_gets_no_other_within_the_cooldown():
-    trigger = AlertTrigger(THRESHOLDS, AlertSettings(), closed_s=0.0)
+    trigger = AlertTrigger(THRESHOLDS, AlertSettings(), TriggerMemory(closed_s=0.0))
     steps = [trigger.update(0.95, 1 + index * STEP_S) for index in range(round(70 / STEP_S))]
     opened = [1 + i * STEP_S for i, step in enumerate(steps) if step.phase is AlertPhase.OPENED]
     assert opened == [60.0]

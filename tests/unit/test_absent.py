@@ -1,11 +1,11 @@
 """Nobody who comes back within the cool-down opens a second alert."""
 
-import math
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.resting import Resting
+from pipeline.absent import Absent
+from pipeline.alert import TriggerMemory
+from pipeline.memory import PersonMemory
 from pipeline.types import AlertPhase, Box, State
 from tests.unit.test_analyzer import MANIPULATED, analyzer_with, changes, run
 
@@ -41,32 +41,39 @@ def test_a_face_that_flickers_opens_one_alert_a_cooldown_at_most():
     assert told.count(AlertPhase.OPENED) == 1
 
 
+def gone(box, closed_s):
+    return PersonMemory(box, closed_s, trigger=TriggerMemory(closed_s=closed_s))
+
+
+def claimed(absent, box, time_s):
+    person = absent.claim(box, time_s)
+    return None if person is None else person.trigger.closed_s
+
+
 def test_somebody_elsewhere_or_of_another_size_is_another_person():
-    resting = Resting(60)
-    resting.add(HERE, 10.0)
-    assert resting.claim(FAR, 12.0) == -math.inf
-    assert resting.claim(Box(100, 60, 700, 660), 12.0) == -math.inf
-    assert resting.claim(NEAR, 12.0) == 10.0
+    absent = Absent(60)
+    absent.add(gone(HERE, 10.0))
+    assert claimed(absent, FAR, 12.0) is None
+    assert claimed(absent, Box(100, 60, 700, 660), 12.0) is None
+    assert claimed(absent, NEAR, 12.0) == 10.0
 
 
 def test_one_place_is_claimed_by_one_person_and_by_the_nearest():
-    resting = Resting(60)
-    resting.add(HERE, 10.0)
-    resting.add(NEAR, 11.0)
-    assert [resting.claim(NEAR, 12.0), resting.claim(HERE, 12.0)] == [11.0, 10.0]
-    assert resting.claim(HERE, 12.0) == -math.inf
+    absent = Absent(60)
+    absent.add(gone(HERE, 10.0))
+    absent.add(gone(NEAR, 11.0))
+    assert [claimed(absent, NEAR, 12.0), claimed(absent, HERE, 12.0)] == [11.0, 10.0]
+    assert claimed(absent, HERE, 12.0) is None
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000))
 def test_nobody_rests_longer_than_the_cooldown(closed_s, time_s):
-    resting = Resting(60)
-    resting.add(HERE, closed_s)
-    found = resting.claim(HERE, time_s)
-    assert (found == closed_s) == (0 <= time_s - closed_s < 60)
+    absent = Absent(60)
+    absent.add(gone(HERE, closed_s))
+    assert (claimed(absent, HERE, time_s) == closed_s) == (0 <= time_s - closed_s < 60)
 
 
 def test_someone_without_an_alert_leaves_nothing_behind():
-    resting = Resting(60)
-    resting.add(HERE, -math.inf)
-    resting.add(None, 5.0)
-    assert resting.claim(HERE, 6.0) == -math.inf
+    absent = Absent(60)
+    absent.add(PersonMemory(HERE, 5.0))
+    assert absent.claim(HERE, 6.0) is None
