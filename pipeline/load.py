@@ -58,6 +58,26 @@ def list_cards(directory: Path) -> list[ModelCard]:
     return [read_card(path) for path in sorted(directory.glob("*.toml"))]
 
 
+def read_cards(
+    directory: Path | None,
+    detector: str,
+    landmarker: str,
+    classifier: str,
+    adjust: Callable[[ModelCard], ModelCard] = lambda card: card,
+) -> tuple[ModelCard, ModelCard, ModelCard]:
+    """Read the cards of the three named models; see `load_models`.
+
+    Raises:
+        ModelCardError: one is missing, malformed, or of another task than it is asked for.
+    """
+    directory = directory or models_directory()
+    return (
+        _card(directory, detector, "face_detection"),
+        _card(directory, landmarker, "face_landmarks"),
+        adjust(_card(directory, classifier, "deepfake")),
+    )
+
+
 def load_models(
     directory: Path | None = None,
     *,
@@ -78,12 +98,7 @@ def load_models(
         ModelCardError: a card is missing, malformed, or of another task than it is asked for.
         ModelLoadError: a file is missing or altered, or cannot run on the asked device.
     """
-    directory = directory or models_directory()
-    cards = (
-        _card(directory, detector, "face_detection"),
-        _card(directory, landmarker, "face_landmarks"),
-        adjust(_card(directory, classifier, "deepfake")),
-    )
+    cards = read_cards(directory, detector, landmarker, classifier, adjust)
     judge = adapter(cards[2])(cards[2], device)
     return Models(
         detector=adapter(cards[0])(cards[0], Device.CPU),

@@ -42,8 +42,8 @@ from stream_server.evidence.writer import setup_of
 from stream_server.limits import BodyLimit
 from stream_server.live import EventHub
 from stream_server.loading import load_models_for
-from stream_server.measured import measure_models
 from stream_server.metrics import Metrics
+from stream_server.model_swap import ModelsInUse, report_calibration
 from stream_server.outbox import Outbox
 from stream_server.plugins import build
 from stream_server.readiness import Canary, Health
@@ -114,12 +114,12 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
     settings = configuration.settings
     metrics, hub = Metrics(), EventHub()
     store = Store(settings.storage.path, settings.storage.database_url)
-    measured = measure_models(loaded, metrics)
+    in_use = ModelsInUse(loaded, metrics)
     outbox = Outbox(store, [sink_name(sink) for sink in settings.sinks])
     book = AlertBook(store, outbox)
-    keeper = _evidence(settings, loaded, book, metrics)
-    registry = StreamRegistry(settings, measured, hub, book, metrics, store, keeper)
-    canary = Canary(measured.classifier, metrics, settings.models.canary_every_s)
+    keeper = _evidence(configuration, book, metrics)
+    registry = StreamRegistry(settings, in_use, hub, book, metrics, store, keeper)
+    canary = Canary(lambda: in_use.now.classifier, metrics, settings.models.canary_every_s)
     sessions = _sessions(settings, registry, hub, metrics)
     metrics.webrtc_sessions.set_function(lambda: len(sessions))
     health = Health(canary, store, metrics, settings.storage.path)
@@ -131,11 +131,11 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
         settings.storage.deliveries_per_minute,
     )
     uploads = Uploads(settings, metrics)
-    parts = Parts(registry, outbox, dispatcher, sessions, uploads)
+    parts = Parts(in_use, canary, registry, outbox, dispatcher, sessions, uploads)
     return Wiring(
         configuration=configuration,
         reloader=Reloader(configuration, parts, metrics),
-        models=measured,
+        in_use=in_use,
         hub=hub,
         streams=registry,
         alerts=book,
@@ -151,16 +151,12 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
     )
 
 
-def _evidence(
-    settings: Settings, loaded: Models, alerts: AlertBook, metrics: Metrics
-) -> EvidenceKeeper:
-    models = tuple(card.fingerprint for card in loaded.cards)
-    setup = setup_of(settings, models, version("fakewatch"))
+def _evidence(configuration: Configuration, alerts: AlertBook, metrics: Metrics) -> EvidenceKeeper:
+    settings = configuration.settings
     return EvidenceKeeper(
         settings.evidence,
         settings.storage.path,
-        setup,
-        loaded.classifier,
+        lambda: setup_of(configuration.settings, version("fakewatch")),
         alerts.get,
         metrics,
     )
@@ -183,7 +179,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Start in the order of need, stop in the reverse one."""
     wiring: Wiring = app.state.wiring
     _report_storage(wiring.store)
-    _report_calibration(wiring)
+    report_calibration(wiring.settings.calibration, wiring.models)
     wiring.hub.start()
     await asyncio.to_thread(wiring.canary.ask)
     await asyncio.to_thread(wiring.alerts.close_open, now(), _CRASHED)
@@ -218,12 +214,6 @@ def _chores(wiring: Wiring, access: Access) -> tuple[Coroutine[None, None, None]
         housekeeping.measure_disk(wiring.health),
         housekeeping.tidy(wiring.alerts, wiring.outbox, lambda: wiring.settings.storage),
     )
-
-
-def _report_calibration(wiring: Wiring) -> None:
-    calibration = wiring.settings.calibration
-    if calibration and (reason := calibration.void(wiring.models.classifier.card)):
-        log.warning("calibration_void", reason=reason)
 
 
 def _report_storage(store: Store) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from pipeline.load import Models, load_models
+from pipeline.load import Models, load_models, read_cards
 from pipeline.model_card import ModelCard
 from pipeline.onnx_session import Device
 from stream_server.calibration.table import CalibrationTable
@@ -31,6 +31,23 @@ def load_models_for(
         classifier=settings.classifier,
         device=Device(settings.device),
         adjust=calibration.applied if calibration else _as_it_is,
+    )
+
+
+def cards_for(
+    settings: ModelsSettings, calibration: CalibrationTable | None = None
+) -> tuple[ModelCard, ...]:
+    """Read the cards of what `load_models_for` would load, as they are on the disk now.
+
+    Raises:
+        ModelCardError: one is missing or malformed.
+    """
+    return read_cards(
+        settings.directory,
+        settings.detector,
+        settings.landmarker,
+        settings.classifier,
+        calibration.applied if calibration else _as_it_is,
     )
 
 

@@ -4,7 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.interfaces import Classifier, Detector, Landmarker
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.interfaces import Classifier, Detector, Landmarker, Localizer
 from pipeline.load import Models
 from pipeline.model_card import ModelCard
 from pipeline.types import Face, FrameScore, Image, Landmarks
@@ -12,8 +15,12 @@ from stream_server.metrics import Metrics
 
 
 def measure_models(models: Models, metrics: Metrics) -> Models:
-    """Wrap the three models; what they answer is untouched."""
+    """Wrap the three models; what they answer is untouched.
+
+    The metrics say from now on that these are the models that run, and no others.
+    """
     detector, landmarker, classifier = models.cards
+    metrics.execution_provider.clear()
     for card in (detector, landmarker):
         metrics.execution_provider.labels(card.name, "cpu").set(1)
     metrics.execution_provider.labels(classifier.name, models.provider).set(1)
@@ -66,3 +73,8 @@ class _TimedClassifier:
         self._seconds.observe(time.perf_counter() - started_s)
         self._invalid.inc(sum(score is None for score in scores))
         return scores
+
+    def heatmap(self, crop: Image) -> NDArray[np.float32] | None:
+        """Ask for it where the model has one; it is asked for alerts only, and not timed."""
+        inner = self._classifier
+        return inner.heatmap(crop) if isinstance(inner, Localizer) else None

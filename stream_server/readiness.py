@@ -45,34 +45,45 @@ class Report:
 class Canary:
     """Asks the classifier about a known picture, again and again: does it still answer as ever?"""
 
-    def __init__(self, classifier: Classifier, metrics: Metrics, every_s: float) -> None:
+    def __init__(
+        self, classifier: Callable[[], Classifier], metrics: Metrics, every_s: float
+    ) -> None:
+        """`classifier` gives the one in use; another one is tried anew, and has to pass itself."""
+        self.every_s = every_s
+        """A reload may change it."""
         self._classifier = classifier
         self._metrics = metrics
-        self._every_s = every_s
-        self._picture = _test_picture(classifier)
-        self._expected_prob: float | None = None
+        self._question = _Question(classifier())
         self._passed_s: float | None = None
         self._trouble = "it has not been asked yet"
 
     async def run(self) -> None:
         """Ask now and every `every_s` seconds, until cancelled.
 
-        A classifier that hangs is not asked again before it answers: each question would take
-        another thread away from the service.
+        A classifier that hangs is not asked again before it answers, or is replaced: each question
+        would take another thread away from the service.
         """
         asking: asyncio.Future[None] | None = None
+        asked = self._classifier()
         while True:
-            asking = asking or asyncio.ensure_future(asyncio.to_thread(self.ask))
-            answered, _ = await asyncio.wait({asking}, timeout=self._every_s)
+            if asking is None or asked is not self._classifier():
+                asked = self._classifier()
+                asking = asyncio.ensure_future(asyncio.to_thread(self.ask))
+            answered, _ = await asyncio.wait({asking}, timeout=self.every_s)
             if answered:
                 asking = asking.result()
             else:
                 self._trouble = "it did not answer in time"
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self.every_s)
 
     def ask(self) -> None:
         """Ask once."""
-        trouble = self._judge()
+        classifier = self._classifier()
+        if not self._question.is_for(classifier):
+            self._question = _Question(classifier)
+        trouble = self._question.put()
+        if classifier is not self._classifier():
+            return  # it was replaced while it thought; the next round asks the other one
         if trouble is not None:
             log.error("canary_failed", reason=trouble)
             self._trouble = trouble
@@ -83,13 +94,27 @@ class Canary:
     def check(self) -> Check:
         """Say whether it lately passed."""
         age_s = None if self._passed_s is None else time.monotonic() - self._passed_s
-        if age_s is None or age_s > _STALE_FACTOR * self._every_s:
+        if age_s is None or age_s > _STALE_FACTOR * self.every_s:
             return Check(
                 "canary", ok=False, detail=f"The classifier is not trusted: {self._trouble}."
             )
         return Check("canary", ok=True, detail=f"The classifier answered well {age_s:.0f} s ago.")
 
-    def _judge(self) -> str | None:
+
+class _Question:
+    """The known picture as one classifier takes it, and what it said of it at first."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._picture = _test_picture(classifier)
+        self._expected_prob: float | None = None
+
+    def is_for(self, classifier: Classifier) -> bool:
+        """Whether it is this very one that would be asked."""
+        return classifier is self._classifier
+
+    def put(self) -> str | None:
+        """Ask; None where it answers well, else what is wrong."""
         try:
             score = self._classifier([self._picture])[0]
         except FakewatchError as error:

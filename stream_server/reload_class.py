@@ -1,4 +1,4 @@
-"""How a changed setting takes effect: at once, by restarting a stream or a worker, or not yet.
+"""How a changed setting takes effect: at once, with other models, by a restart, or not yet.
 
 A setting carries its class in its field's metadata (`Annotated[float, Reload.LIVE]`); a table's
 class holds for the settings in it that say nothing themselves.
@@ -21,6 +21,8 @@ class Reload(StrEnum):
     """Nothing: it holds at once, and no stream notices."""
     STREAM = "stream"
     """The streams concerned connect anew; no other does."""
+    MODELS = "models"
+    """Other models are loaded and tried; with its next frame each stream begins anew with them."""
     WORKER = "worker"
     """The delivery to the sink concerned starts anew; what waits for it is kept."""
     PROCESS = "process"

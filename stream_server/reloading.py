@@ -10,14 +10,17 @@ from typing import Any
 import structlog
 
 from pipeline.errors import FakewatchError, SettingsError
+from pipeline.load import Models
 from pipeline.types import StreamId
 from stream_server.configuration import Configuration
 from stream_server.delivery import Dispatcher
 from stream_server.logs import set_level
 from stream_server.metrics import Metrics
+from stream_server.model_swap import ModelsInUse, fresh_models, report_calibration
 from stream_server.outbox import Outbox
 from stream_server.plugins import build
 from stream_server.problems import Conflict
+from stream_server.readiness import Canary
 from stream_server.redact import redact
 from stream_server.reload_class import Reload, changes, keep_until_restart
 from stream_server.settings import Settings, sink_name
@@ -30,6 +33,8 @@ from stream_server.webrtc.sessions import WebRtcSessions
 log = structlog.get_logger("fakewatch.reloading")
 
 _LOOK_EVERY_S = 0.25
+_PATIENCE_S = 120.0
+"""Longer no model takes to load and to answer a few pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Outcome:
     """Streams that were started, restarted or ended."""
     waiting: list[str]
     """Paths of settings that need a restart of the service."""
+    models: list[str]
+    """name@version@hash of the models that were taken; empty where they stayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What goes by settings that may change."""
 
+    models: ModelsInUse
+    canary: Canary
     streams: StreamRegistry
     outbox: Outbox
     dispatcher: Dispatcher
@@ -57,6 +66,7 @@ class Parts:
     def adjust(self, settings: Settings) -> None:
         """Put in force what costs nothing."""
         set_level(settings.server.log_level)
+        self.canary.every_s = settings.models.canary_every_s
         self.streams.adjust(settings)
         self.webrtc.adjust(peer_settings_of(settings.webrtc), session_settings_of(settings.webrtc))
         self.uploads.adjust(settings)
@@ -94,6 +104,7 @@ class Reloader:
             changed=sorted(outcome.changed),
             streams=outcome.streams,
             waiting=outcome.waiting,
+            models=outcome.models,
         )
         return outcome
 
@@ -110,17 +121,41 @@ class Reloader:
         self._refuse_added(after)
         sinks = _new_sinks(before, after)
         ended = _ended_sinks(before, after)
+        models = await self._load(before, after)
         # From here on nothing can be refused; the settings that cost nothing come first.
         now.settings, now.origins, now.waiting = after, loaded.origins, waiting
         now.error = None
-        if changed:
+        if changed or models:
             now.loaded_at = datetime.now(UTC)
         self._parts.adjust(after)
+        if models is not None:
+            await self._take(models, after)
         await self._parts.dispatcher.replace(sinks, ended)
         streams = await self._parts.streams.follow(after.streams)
         if any(cost is Reload.STREAM and path != "streams" for path, cost in changed.items()):
             streams += await self._parts.streams.restart(streams)
-        return Outcome(changed, streams, list(waiting))
+        taken = [card.fingerprint for card in models.cards] if models else []
+        return Outcome(changed, streams, list(waiting), taken)
+
+    async def _load(self, before: Settings, after: Settings) -> Models | None:
+        """Load the models anew where they are others by now, beside those that run.
+
+        Raises:
+            SettingsError: they cannot be used.
+        """
+        running = self._parts.models.now
+        loading = asyncio.to_thread(fresh_models, running, before, after)
+        try:
+            return await asyncio.wait_for(loading, _PATIENCE_S)
+        except TimeoutError as error:
+            # The thread cannot be ended; what it may still load is dropped.
+            text = f"models: they did not load and answer within {_PATIENCE_S:g} s."
+            raise SettingsError(text) from error
+
+    async def _take(self, models: Models, settings: Settings) -> None:
+        self._parts.models.take(models)
+        report_calibration(settings.calibration, models)
+        await asyncio.to_thread(self._parts.canary.ask)
 
     def _refuse_added(self, after: Settings) -> None:
         wanted = {spec.id for spec in after.streams}

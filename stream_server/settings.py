@@ -96,7 +96,7 @@ class ModelsSettings(Section):
     landmarker: str = DEFAULT_LANDMARKER
     classifier: str = DEFAULT_CLASSIFIER
     device: Annotated[str, Field(pattern="^(auto|cpu|cuda)$")] = "auto"
-    canary_every_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    canary_every_s: Annotated[float, Field(ge=1, le=3600), Reload.LIVE] = 30.0
     """How often the classifier is tried on a known picture; ready means it lately passed."""
 
 
@@ -240,7 +240,7 @@ class Settings(BaseSettings):
 
     server: Annotated[ServerSettings, Reload.PROCESS] = ServerSettings()
     auth: Annotated[AuthSettings, Reload.PROCESS] = AuthSettings()
-    models: Annotated[ModelsSettings, Reload.PROCESS] = ModelsSettings()
+    models: Annotated[ModelsSettings, Reload.MODELS] = ModelsSettings()
     analyzer: Annotated[AnalyzerSection, Reload.STREAM] = AnalyzerSection()
     runner: Annotated[RunnerSection, Reload.STREAM] = RunnerSection()
     webrtc: Annotated[WebrtcSettings, Reload.LIVE] = WebrtcSettings()
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
         default_factory=lambda: (parse_config("sinks", {"type": "log"}),)
     )
     streams: Annotated[tuple[StreamSpec, ...], Reload.STREAM] = ()
-    calibration: Annotated[CalibrationTable | None, Reload.PROCESS] = None
+    calibration: Annotated[CalibrationTable | None, Reload.MODELS] = None
     """Written by `fakewatch calibrate`: thresholds for the user's own cameras."""
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from stream_server.delivery import Dispatcher
 from stream_server.evidence.keeper import EvidenceKeeper
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
+from stream_server.model_swap import ModelsInUse
 from stream_server.outbox import Outbox
 from stream_server.readiness import Canary, Health
 from stream_server.reloading import Reloader
@@ -30,7 +31,7 @@ class Wiring:
 
     configuration: Configuration
     reloader: Reloader
-    models: Models
+    in_use: ModelsInUse
     hub: EventHub
     streams: StreamRegistry
     alerts: AlertBook
@@ -48,6 +49,11 @@ class Wiring:
     def settings(self) -> Settings:
         """The settings in force; ask each time, a reload may replace them."""
         return self.configuration.settings
+
+    @property
+    def models(self) -> Models:
+        """The models in use; ask each time, a reload may replace them."""
+        return self.in_use.now
 
     @property
     def is_crowded(self) -> bool:

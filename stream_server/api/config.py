@@ -36,6 +36,8 @@ class Reloaded(BaseModel):
     """Streams that were started, restarted or ended."""
     waiting: list[str]
     """Settings that need a restart of the service."""
+    models: list[str]
+    """name@version@hash of detector, landmarker and classifier where others were taken."""
 
 
 @router.get("/effective")
@@ -57,4 +59,9 @@ async def reload(wiring: Wired) -> Reloaded:
         outcome = await wiring.reloader.reload()
     except SettingsError as error:
         raise Unusable(str(error)) from error
-    return Reloaded(changed=outcome.changed, streams=outcome.streams, waiting=outcome.waiting)
+    return Reloaded(
+        changed=outcome.changed,
+        streams=outcome.streams,
+        waiting=outcome.waiting,
+        models=outcome.models,
+    )

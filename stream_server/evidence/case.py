@@ -1,6 +1,9 @@
 """One alert on its way to a bundle: what it is about, and what was remembered around it."""
 
-from dataclasses import dataclass
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline.types import AlertChange, AlertId, Box, Frame, StreamId, TrackId
@@ -32,6 +35,27 @@ class Sample:
     """Faces of that frame that were seen but not followed: nobody knows where they are."""
 
 
+MOST_SAMPLES = 20_000
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one stream while one analyzer watches it.
+
+    The next analyzer counts its faces anew and may work with other models: nothing is mixed.
+    """
+
+    models: tuple[str, ...] = ()
+    """name@version@hash of detector, landmarker and classifier."""
+    new_strongest: Callable[[], StrongestFrames] | None = None
+    """None: no pictures are kept."""
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=MOST_SAMPLES))
+    strongest: tuple[StrongestFrames, ...] = ()
+    """Of two generations: what is dropped is older than a window, and nothing is searched."""
+    turned_s: float = -math.inf
+    """When the younger one began, by the monotonic clock."""
+
+
 @dataclass(slots=True)
 class Case:
     """An alert whose seconds afterwards are still to come, or are over."""
@@ -48,6 +72,7 @@ class Case:
     frame: Frame | None
     """The picture in which it opened, where pictures may be kept."""
     tap: PacketTap | None
+    memory: Memory
 
     @property
     def alert_id(self) -> AlertId:

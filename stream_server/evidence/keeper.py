@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.interfaces import Classifier
 from pipeline.types import Alert, AlertId, Frame, StreamId
 from stream_server.evidence.case import Case
 from stream_server.evidence.chain import Chain
@@ -38,19 +37,17 @@ class EvidenceKeeper:
         self,
         settings: EvidenceSettings,
         storage: Path,
-        setup: Setup,
-        classifier: Classifier,
+        setup: Callable[[], Setup],
         find_alert: Callable[[AlertId], Alert],
         metrics: Metrics,
     ) -> None:
-        """`classifier` is asked for heat-maps.
+        """Nothing is written before `start`; `setup` is asked for each bundle.
 
         Raises:
             SettingsError: bundles are to be signed and the key cannot be used.
         """
         self.settings = settings
-        self._folder, self._classifier = storage / "evidence", classifier
-        self._metrics = metrics
+        self._folder, self._metrics = storage / "evidence", metrics
         self._key = own_key(storage / "evidence-key.pem") if settings.sign else None
         self.chain = Chain(self._folder, self._key)
         self.writer = BundleWriter(settings, self._folder, setup, self.chain, find_alert, metrics)
@@ -82,7 +79,7 @@ class EvidenceKeeper:
 
     def witness(self, stream_id: StreamId) -> Witness:
         """Make the memory of one stream."""
-        return Witness(stream_id, self.settings, self._classifier, self)
+        return Witness(stream_id, self.settings, self)
 
     def open_case(self, witness: Witness, case: Case) -> None:
         """Take an alert; with too many at once the newest are dropped and counted."""

@@ -2,22 +2,20 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from pipeline.decode import VideoPacket
-from pipeline.interfaces import Classifier, Source
+from pipeline.interfaces import Source
+from pipeline.load import Models
 from pipeline.types import AlertChange, AlertPhase, Analysis, Box, Frame, Reading, StreamId
-from stream_server.evidence.case import Case, Material, Sample
+from stream_server.evidence.case import Case, Material, Memory, Sample
 from stream_server.evidence.footage import PacketTap
 from stream_server.evidence.settings import EvidenceSettings, Mode
 from stream_server.evidence.shots import EVERY_S, ShotRing
 from stream_server.reports.strongest import StrongestFrames
 from stream_server.streams.analyst import AnyAnalyzer
-
-_MOST_SAMPLES = 20_000
 
 
 @runtime_checkable
@@ -50,17 +48,12 @@ class Witness:
         self,
         stream_id: StreamId,
         settings: EvidenceSettings,
-        classifier: Classifier,
         desk: Desk,
     ) -> None:
         self._stream_id, self._settings, self._desk = stream_id, settings, desk
         self._max_bytes = settings.buffer_mb * 2**20
         self._lock = threading.Lock()
-        self._samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
-        self._new_strongest: Callable[[], StrongestFrames] = lambda: StrongestFrames(classifier)
-        # Two generations: what is dropped is older than a window, and nothing is searched.
-        self._strongest = (self._new_strongest(), self._new_strongest())
-        self._turn_s = self._next_shot_s = 0.0
+        self._next_shot_s = 0.0
         self._tap: PacketTap | None = None
         self._shots = ShotRing(settings.window_s, self._max_bytes)
 
@@ -79,13 +72,19 @@ class Witness:
 
         return opened
 
-    def see(self, frame: Frame, analysis: Analysis) -> None:
+    def begin(self, models: Models) -> Memory:
+        """Make the memory for one analyzer."""
+        names = tuple(card.fingerprint for card in models.cards)
+        if self._settings.mode is Mode.METADATA:
+            return Memory(names)
+        return Memory(names, lambda: StrongestFrames(models.classifier))
+
+    def see(self, memory: Memory, frame: Frame, analysis: Analysis) -> None:
         """Note one analysed frame; its analyser thread calls this."""
         now_s = time.monotonic()
         with self._lock:
-            self._note(analysis, now_s)
-            if self._settings.mode is not Mode.METADATA:
-                self._keep_crops(frame, analysis, now_s)
+            self._note(memory, analysis, now_s)
+            self._keep_crops(memory, frame, analysis, now_s)
         if self._settings.mode is Mode.CLIP and now_s >= self._next_shot_s:
             tap = self._tap
             if tap is None or tap.useless:
@@ -93,7 +92,7 @@ class Witness:
                 self._desk.offer_picture(self._shots, frame, now_s)
         for change in analysis.alerts:
             if change.phase is AlertPhase.OPENED:
-                self._desk.open_case(self, self._case(change, frame, now_s))
+                self._desk.open_case(self, self._case(memory, change, frame, now_s))
 
     def finish(self) -> None:
         """The stream, or this stretch of it, is over."""
@@ -103,8 +102,9 @@ class Witness:
         """Give what is remembered around a case; the writer's thread calls this."""
         since_s, until_s = self.stretch(case)
         with self._lock:
-            samples = tuple(s for s in self._samples if since_s <= s.at_s <= until_s)
-            strongest = tuple(kept.only(case.track_id) for kept in self._strongest)
+            memory = case.memory
+            samples = tuple(s for s in memory.samples if since_s <= s.at_s <= until_s)
+            strongest = tuple(kept.only(case.track_id) for kept in memory.strongest)
         return Material(samples, strongest, self._shots.cut(since_s, until_s))
 
     def stretch(self, case: Case) -> tuple[float, float]:
@@ -112,7 +112,7 @@ class Witness:
         settings = self._settings
         return case.at_s - settings.pre_roll_s, case.at_s + settings.post_roll_s
 
-    def _case(self, change: AlertChange, frame: Frame, now_s: float) -> Case:
+    def _case(self, memory: Memory, change: AlertChange, frame: Frame, now_s: float) -> Case:
         shown = frame if self._settings.mode is not Mode.METADATA else None
         return Case(
             stream_id=self._stream_id,
@@ -122,31 +122,36 @@ class Witness:
             due_s=now_s + self._settings.post_roll_s,
             frame=shown,
             tap=self._tap,
+            memory=memory,
         )
 
-    def _note(self, analysis: Analysis, now_s: float) -> None:
-        self._samples.extend(_sample(analysis, reading, now_s) for reading in analysis.readings)
-        while self._samples and self._samples[0].at_s < now_s - self._settings.window_s:
-            self._samples.popleft()
+    def _note(self, memory: Memory, analysis: Analysis, now_s: float) -> None:
+        samples = memory.samples
+        samples.extend(_sample(analysis, reading, now_s) for reading in analysis.readings)
+        while samples and samples[0].at_s < now_s - self._settings.window_s:
+            samples.popleft()
 
-    def _keep_crops(self, frame: Frame, analysis: Analysis, now_s: float) -> None:
-        if now_s - self._turn_s > self._settings.window_s:
-            self._turn_s = now_s
-            self._strongest = (self._new_strongest(), self._strongest[0])
-        self._strongest[0].add(frame, analysis)
+    def _keep_crops(self, memory: Memory, frame: Frame, analysis: Analysis, now_s: float) -> None:
+        if memory.new_strongest is None:
+            return
+        if now_s - memory.turned_s > self._settings.window_s:
+            memory.turned_s = now_s
+            memory.strongest = (memory.new_strongest(), *memory.strongest[:1])
+        memory.strongest[0].add(frame, analysis)
 
 
 class Witnessed:
     """An analyzer whose frames and answers the witness sees."""
 
-    def __init__(self, analyzer: AnyAnalyzer, witness: Witness) -> None:
+    def __init__(self, analyzer: AnyAnalyzer, witness: Witness, models: Models) -> None:
+        """`models` are those that `analyzer` works with."""
         self._analyzer = analyzer
-        self._witness = witness
+        self._witness, self._memory = witness, witness.begin(models)
 
     def __call__(self, frame: Frame, shed: int = 0) -> Analysis:
         """Analyse one frame."""
         analysis = self._analyzer(frame, shed)
-        self._witness.see(frame, analysis)
+        self._witness.see(self._memory, frame, analysis)
         return analysis
 
     def finish(self) -> tuple[AlertChange, ...]:

@@ -31,16 +31,14 @@ _MOST_WAITING = 100
 class Setup:
     """What every manifest says of the service."""
 
-    models: tuple[str, ...]
-    """name@version@hash of detector, landmarker and classifier."""
     settings_sha256: str
     version: str
 
 
-def setup_of(settings: BaseModel, models: tuple[str, ...], version: str) -> Setup:
+def setup_of(settings: BaseModel, version: str) -> Setup:
     """Hash the settings as they are; secrets go in masked."""
     text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
-    return Setup(models, hashlib.sha256(text.encode()).hexdigest(), version)
+    return Setup(hashlib.sha256(text.encode()).hexdigest(), version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class BundleWriter:
         self,
         settings: EvidenceSettings,
         folder: Path,
-        setup: Setup,
+        setup: Callable[[], Setup],
         chain: Chain,
         find_alert: Callable[[AlertId], Alert],
         metrics: Metrics,
@@ -121,7 +119,7 @@ class BundleWriter:
     def _facts(
         self, case: Case, material: Material, mode: Mode, note: str | None
     ) -> dict[str, Any]:
-        now, now_s = datetime.now(UTC), time.monotonic()
+        setup, now, now_s = self._setup(), datetime.now(UTC), time.monotonic()
         drift_s = (time.time() - self._began[0]) - (now_s - self._began[1])
         times = [sample.at_s - case.at_s for sample in material.samples]
         return {
@@ -132,9 +130,9 @@ class BundleWriter:
             "asked": self._settings.mode.value,
             "kept": mode.value,
             "note": note,
-            "models": self._setup.models,
-            "settings_sha256": self._setup.settings_sha256,
-            "fakewatch": self._setup.version,
+            "models": case.memory.models,
+            "settings_sha256": setup.settings_sha256,
+            "fakewatch": setup.version,
             "clock": {
                 "opened_at": case.opened_at.isoformat(timespec="milliseconds"),
                 "opened_media_s": round(case.change.opened_s, 3),

@@ -4,16 +4,17 @@ import functools
 
 from pipeline.analyzer_settings import AnalyzerSettings
 from pipeline.interfaces import Source
-from pipeline.load import Models
+from pipeline.model_card import ModelCard
 from pipeline.types import StreamId
 from stream_server.alerts import AlertBook
 from stream_server.calibration.reference import DriftWatch
 from stream_server.evidence.keeper import EvidenceKeeper
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
+from stream_server.model_swap import ModelsInUse
 from stream_server.settings import Settings
 from stream_server.specs import StreamSpec
-from stream_server.streams.chain import analyzer_chain
+from stream_server.streams.chain import Chain, Company
 from stream_server.streams.challenger import Challenger
 from stream_server.streams.enroller import Enroller
 from stream_server.streams.enrolment_book import EnrolmentBook
@@ -30,7 +31,7 @@ class Assembly:
     def __init__(
         self,
         settings: Settings,
-        models: Models,
+        models: ModelsInUse,
         hub: EventHub,
         alerts: AlertBook,
         metrics: Metrics,
@@ -57,32 +58,30 @@ class Assembly:
         preset: str | None,
     ) -> StreamEntry:
         """Make one; `source` is given where there is no spec to open one by."""
-        card = self._models.classifier.card
-        recorder = self._recorder(stream_id, name)
+        models = self._models.now
+        parts = (self._hub, self._alerts, self._metrics, self._drift_watch)
+        recorder = Recorder(stream_id, name, models, *parts)
         preview, tuning = Preview(), Tuning(self.analyzer_settings(preset))
         book, mark = (self._enrolments, spec.source_mark) if spec else (None, "")
-        challenger, enroller = Challenger(stream_id), Enroller(stream_id, card, book, mark)
+        challenger = Challenger(stream_id)
+        enroller = Enroller(stream_id, models.classifier.card, book, mark)
         witness = self._evidence.witness(stream_id)
-        around = (preview, enroller, challenger)
+        around = (preview, enroller, challenger, tuning)
+        company = Company(models.cards, *around, witness, recorder)
         runner = StreamRunner(
             stream_id,
             witness.watching(opener_of(stream_id, spec, source)),
-            functools.partial(analyzer_chain, stream_id, self._models, tuning, *around, witness),
+            functools.partial(Chain, stream_id, self._models, company),
             recorder.publish,
-            self.settings.runner.as_runner_settings(self._models.provider),
+            self.settings.runner.as_runner_settings(models.provider),
             retry=spec is not None,
         )
-        return StreamEntry(stream_id, kind, spec, recorder, runner, label, preset, *around, tuning)
+        return StreamEntry(stream_id, kind, spec, recorder, runner, label, preset, *around)
 
-    def _recorder(self, stream_id: StreamId, name: str) -> Recorder:
-        model = self._models.classifier.card.fingerprint
-        parts = (self._hub, self._alerts, self._metrics, self._drift_watch())
-        return Recorder(stream_id, name, model, *parts)
-
-    def _drift_watch(self) -> DriftWatch | None:
+    def _drift_watch(self, card: ModelCard) -> DriftWatch | None:
         """A calibration of another model says nothing about this one."""
         calibration = self.settings.calibration
-        if calibration is None or calibration.void(self._models.classifier.card):
+        if calibration is None or calibration.void(card):
             return None
         return DriftWatch(calibration.reference.as_reference())
 

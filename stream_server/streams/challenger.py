@@ -71,8 +71,8 @@ _WHY = {
     " person alone.",
     Stopped.NO_FACE: "Stopped: no face was seen for some seconds. Sit in the middle of the picture,"
     " in good light.",
-    Stopped.INTERRUPTED: "Stopped: the connection or the picture size changed on the way. Please"
-    " try again.",
+    Stopped.INTERRUPTED: "Stopped: the connection, the picture size or the model changed on the"
+    " way. Please try again.",
     "unwatched": "Stopped: nobody followed the steps.",
 }
 
@@ -115,6 +115,13 @@ class Challenger:
         """Give up a running challenge, and let a result count no more."""
         with self._lock:
             self._running = self._result = self._finished_at = self._why = None
+
+    def interrupt(self) -> None:
+        """Stop a running one, and let a result count no more: faces are followed anew."""
+        with self._lock:
+            self._result = self._finished_at = None
+            if self._running is not None:
+                self._stop(Stopped.INTERRUPTED)
 
     def result(self, epoch: int) -> ChallengeResult | None:
         """What counts on frames of this epoch."""

@@ -60,8 +60,8 @@ _WHY = {
     Refused.SUSPICIOUS: "Not enrolled: this stretch shows signs of manipulation itself.",
     Refused.UNSTEADY: "Not enrolled: the face at the end does not look like the one at the"
     " beginning. Keep light and place as they are.",
-    Refused.INTERRUPTED: "Not enrolled: the connection or the picture size changed on the way."
-    " Please try again.",
+    Refused.INTERRUPTED: "Not enrolled: the connection, the picture size or the model changed on"
+    " the way. Please try again.",
     "model": "The enrolment was made with another model and does not count: enrol anew.",
     "size": "The enrolment was made at another picture size and does not count at this one.",
 }
@@ -87,6 +87,13 @@ class Enroller:
         """Take up what was enrolled before the restart, unless the source is another now."""
         if kept.source == self._source:
             self._kept = kept
+
+    def follow(self, card: ModelCard) -> None:
+        """Go by another model: what runs was measured by the one before, and ends."""
+        with self._lock:
+            self._card = card
+            if self._running is not None:
+                self._end(Refused.INTERRUPTED)
 
     def begin(self) -> None:
         """Start an enrolment; the next frames belong to it.

@@ -1,9 +1,12 @@
 """What becomes of a stream's results: alerts are kept, numbers counted, listeners told."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from pipeline.load import Models
+from pipeline.model_card import ModelCard
 from pipeline.types import AlertId, StreamId
 from stream_server.alerts import AlertBook
 from stream_server.calibration.recordings import sample_of
@@ -21,20 +24,21 @@ class Recorder:
         self,
         stream_id: StreamId,
         name: str,
-        model: str,
+        models: Models,
         hub: EventHub,
         alerts: AlertBook,
         metrics: Metrics,
-        drift: DriftWatch | None = None,
+        drift_watch: Callable[[ModelCard], DriftWatch | None],
     ) -> None:
+        """`drift_watch` gives what holds the stream against a calibration of that classifier."""
         self.suspended_until: datetime | None = None
         """Aware, UTC: until then alerts are kept, but not delivered."""
-        self._drift = drift
         self.name = name
         """Written into alerts; a change of the stream's name replaces it."""
         self.tally = Tally()
         self._stream_id = stream_id
-        self._model = model
+        self._drift_watch = drift_watch
+        self._follow(models)
         self._hub = hub
         self._alerts = alerts
         self._metrics = metrics
@@ -50,16 +54,29 @@ class Recorder:
             event = replace(event, status=self.dressed(event.status))
         self._hub.publish(event)
 
+    def follow(self, models: Models, why: str) -> None:
+        """Note results of other models from now on; what is open was found by those before."""
+        self.close_alerts(why)
+        self._follow(models)
+
+    def _follow(self, models: Models) -> None:
+        card = models.classifier.card
+        self._model, self._provider = card.fingerprint, models.provider
+        self._drift = self._drift_watch(card)
+
     @property
     def is_suspended(self) -> bool:
         """Alerts are not delivered at the moment."""
         return self.suspended_until is not None and datetime.now(UTC) < self.suspended_until
 
     def dressed(self, status: StreamStatus) -> StreamStatus:
-        """The runner's status with what is known of suspension and drift."""
-        drift = self._drift.drift if self._drift else None
+        """The runner's status with what is known of models, suspension and drift."""
+        watch = self._drift
+        drift = watch.drift if watch else None
         return replace(
             status,
+            provider=self._provider,
+            model=self._model,
             suspended_until=self.suspended_until if self.is_suspended else None,
             drift=drift.index if drift else None,
             drift_text=warning_of(drift) if drift else None,

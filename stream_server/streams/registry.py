@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from pipeline.interfaces import Source
-from pipeline.load import Models
 from pipeline.types import StreamId
 from stream_server.alerts import AlertBook
 from stream_server.evidence.keeper import EvidenceKeeper
 from stream_server.live import EventHub
 from stream_server.metrics import Metrics
+from stream_server.model_swap import ModelsInUse
 from stream_server.problems import Conflict, NoCapacity, NotFound
 from stream_server.settings import Settings
 from stream_server.specs import StreamSpec
@@ -39,7 +39,7 @@ class StreamRegistry:
     def __init__(
         self,
         settings: Settings,
-        models: Models,
+        models: ModelsInUse,
         hub: EventHub,
         alerts: AlertBook,
         metrics: Metrics,

@@ -77,6 +77,8 @@ class StreamStatus:
     """Load shedding from 0 (nothing) to 3 (most)."""
     retry_in_s: float | None
     """Seconds to the next try to connect, when one is planned."""
+    model: str | None = None
+    """name@version@hash of the classifier that judges it; None where nobody noted it."""
     suspended_until: datetime | None = None
     """Aware, UTC: until then alerts are kept, but not delivered."""
     drift: float | None = None

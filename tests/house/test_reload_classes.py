@@ -6,7 +6,7 @@ from stream_server.reload_class import leaves
 from stream_server.settings import Settings
 from tests.house.repository import ROOT, text
 
-ROW = re.compile(r"^\| `([a-z_.]+)` \| (live|stream|worker|process) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([a-z_.]+)` \| (live|models|stream|worker|process) \|$", re.MULTILINE)
 
 
 def test_every_setting_has_a_class():

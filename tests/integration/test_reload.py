@@ -149,6 +149,7 @@ def test_each_class_of_settings_takes_effect_at_its_own_price(models: Path, tmp_
             "changed": {"server.max_clients": "live", "sinks": "worker"},
             "streams": [],
             "waiting": ["server.drain_s"],
+            "models": [],
         }
         shown = service.client.get("/api/config/effective").json()
         facts = {setting["path"]: setting for setting in shown["settings"]}
@@ -185,7 +186,7 @@ def test_a_check_prints_what_would_be_in_force_and_touches_no_storage(
     token = "a token of the operator"
     done = checked(config, FAKEWATCH_AUTH__TOKEN=token)
     assert done.returncode == 0, done.stderr
-    assert 'models.classifier = "toy"  # file, process' in done.stdout
+    assert 'models.classifier = "toy"  # file, models' in done.stdout
     assert "server.port = 8080  # default, process" in done.stdout
     assert "auth.token" in done.stdout
     assert token not in done.stdout + done.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.types import AlertChange, AlertId, AlertPhase, Box, Frame, StreamId, TrackId
-from stream_server.evidence.case import Case, Material, Sample
+from stream_server.evidence.case import Case, Material, Memory, Sample
 from stream_server.evidence.contents import files_of
 from stream_server.evidence.footage import PacketTap, encode, remux
 from stream_server.evidence.settings import Mode
@@ -134,7 +134,7 @@ def frame_of(image) -> Frame:
 
 def case(image) -> Case:
     shown = None if image is None else frame_of(image)
-    return Case(StreamId("door"), change(), datetime.now(UTC), 100.0, 110.0, shown, None)
+    return Case(StreamId("door"), change(), datetime.now(UTC), 100.0, 110.0, shown, None, Memory())
 
 
 def material(image, samples) -> Material:

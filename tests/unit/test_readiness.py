@@ -42,7 +42,7 @@ def metrics():
 
 @pytest.fixture
 def canary(judge, metrics):
-    return Canary(judge, metrics, every_s=30)
+    return Canary(lambda: judge, metrics, every_s=30)
 
 
 @pytest.fixture
