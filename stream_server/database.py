@@ -4,13 +4,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, inspect, make_url
 
 from stream_server.redact import redact
+from stream_server.schema import HEAD
 
-_SCHEMA = Path(__file__).parent / "schema"
 _LOCK = 0x66616B65
 """The first half of our advisory locks in PostgreSQL: "fake" in ASCII."""
 _GONE_MS = 5_000
@@ -42,8 +40,7 @@ def opened(engine: Engine) -> Engine:
     """Try it, and bring the schema up to date; an engine that fails is put away.
 
     Raises:
-        OSError: another service has it.
-        CommandError: a newer fakewatch has written it.
+        OSError: another service has it, or a newer fakewatch has written it.
         SQLAlchemyError: it cannot be used.
     """
     try:
@@ -85,9 +82,18 @@ def _engine(url: URL, arguments: dict[str, Any]) -> Engine:
 def _bring_up_to_date(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_SCHEMA).replace("%", "%%"))
-    command.upgrade(config, "head")
+    if _step(connection) != HEAD:
+        from stream_server.schema.upgrade import upgrade
+
+        upgrade(connection)
+
+
+def _step(connection: Connection) -> str | None:
+    """Say how far the schema is, by Alembic's own table; None: there is no such table."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

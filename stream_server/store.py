@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, CursorResult, Engine, RowMapping, text
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
@@ -59,9 +58,9 @@ class Store:
         self._rests_until_s = 0.0
         try:
             self._engine = self._open(directory, database_url)
-        except (OSError, SQLAlchemyError, CommandError) as error:
-            place, why = database_url or directory, _newer(error) or reason_of(error)
-            self.problem = f"{place} cannot be used ({why}): nothing is kept on disk."
+        except (OSError, SQLAlchemyError) as error:
+            place = database_url or directory
+            self.problem = f"{place} cannot be used ({reason_of(error)}): nothing is kept on disk."
             self._engine = opened(sqlite_engine(None))
 
     def _open(self, directory: Path, database_url: SecretUrl | None) -> Engine:
@@ -155,8 +154,3 @@ class SideStore(Store):
 
 def _run(connection: Connection, sql: str, /, **values: object) -> CursorResult[Any]:
     return connection.execute(text(sql), values)
-
-
-def _newer(error: BaseException) -> str | None:
-    """Alembic's only complaint at this place, in words that help."""
-    return "a newer fakewatch has written it" if isinstance(error, CommandError) else None

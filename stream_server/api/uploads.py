@@ -10,7 +10,7 @@ from pipeline.comparison import Circumstances
 from stream_server.plugins import explain
 from stream_server.problems import Unusable
 from stream_server.reports.compared import Comparison
-from stream_server.reports.page import policy
+from stream_server.reports.style import policy
 from stream_server.specs import Preset
 from stream_server.uploads.upload import UploadId, UploadView, Wishes
 from stream_server.wiring import Wired

@@ -1,10 +1,8 @@
 """A finished file's report as one HTML page that needs nothing from elsewhere, and no script."""
 
 import base64
-import hashlib
 import math
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +13,8 @@ from pipeline.report import FaceReport
 from pipeline.series import FaceRecord
 from stream_server.reports import bars, charts, words
 from stream_server.reports.document import ReportDocument
+from stream_server.reports.style import TEMPLATES, policy, style
 
-_TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_FACES = 12
 """Drawn in full; further faces are a line in the table."""
 
@@ -41,7 +39,7 @@ def render(document: ReportDocument, video: str | None = None) -> str:
             observed=document.record,
             origin=document.origin,
             provenance=document.provenance,
-            style=_style(),
+            style=style(),
             policy=policy(),
             faces=[
                 _face(face, records.get(face.track_id), duration_s, thresholds, document)
@@ -58,15 +56,6 @@ def render(document: ReportDocument, video: str | None = None) -> str:
             words=words,
             still=report.kind == "image",
         )
-    )
-
-
-def policy() -> str:
-    """The Content-Security-Policy of the page: its own style, its own pictures, nothing else."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;"
-        " base-uri 'none'; form-action 'none'"
     )
 
 
@@ -111,7 +100,7 @@ def _data_address(jpeg: bytes) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -119,8 +108,3 @@ def _environment() -> Environment:
     )
     environment.filters |= {"percent": words.percent, "clock": charts.clock, "bytes": words.size}
     return environment
-
-
-@cache
-def _style() -> str:
-    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")

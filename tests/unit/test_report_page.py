@@ -16,8 +16,9 @@ from pipeline.types import Reason, State, TrackId
 from stream_server.reports.bars import waterfall
 from stream_server.reports.charts import clock, timeline
 from stream_server.reports.document import CardFacts, Origin, ReportDocument, to_json
-from stream_server.reports.page import SHOWN_FACES, policy, render
+from stream_server.reports.page import SHOWN_FACES, render
 from stream_server.reports.strongest import Picture
+from stream_server.reports.style import policy
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{ 7*7 }}.mp4"
 REASONS = (Reason("classifier", 2.5, "Looks manipulated."), Reason("blink", -0.2, "Ordinary."))

@@ -2,10 +2,15 @@
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from pipeline.types import AlertId
+from stream_server.schema import HEAD
+from stream_server.schema.upgrade import config
 from stream_server.sqlite_file import FILE
 from stream_server.store import StorageError, Store
 from tests.alert_desk import AT, CLOSED, OPENED, Desk
@@ -119,6 +124,25 @@ def test_a_store_that_cannot_be_used_says_so_and_runs_from_memory(tmp_path, faul
 def test_the_database_is_readable_by_its_owner_only(desk, tmp_path):
     desk.apply(OPENED)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("fakewatch*")} == {0o600}
+
+
+def test_the_step_that_needs_no_alembic_is_the_newest_one():
+    assert ScriptDirectory.from_config(config()).get_heads() == [HEAD]
+
+
+def test_only_the_first_start_on_a_database_imports_alembic(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from stream_server.store import Store;"
+        "store = Store(Path(sys.argv[1])); assert store.problem is None; store.close();"
+        "print('alembic' in sys.modules)"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert said == ["True", "False"]
 
 
 BEFORE_ALEMBIC = """
