@@ -64,11 +64,17 @@ class AlertBook:
             return self._record(_muted(alert, before, suspended=suspended), held=suspended)
 
     def close_open(
-        self, at: datetime, why: str, stream_id: StreamId | None = None
+        self,
+        at: datetime,
+        why: str,
+        stream_id: StreamId | None = None,
+        *,
+        unless: Callable[[Alert], bool] = lambda _: False,
     ) -> list[LiveAlert]:
         """Close what is still open, of one stream or of all, and note why."""
         with self._lock:
-            closing = [a for a in self._open.values() if stream_id in (None, a.stream_id)]
+            asked = [a for a in self._open.values() if stream_id in (None, a.stream_id)]
+            closing = [alert for alert in asked if not unless(alert)]
             return [self._record(_closed(alert, at, why)) for alert in closing]
 
     def acknowledge(self, alert_id: AlertId, at: datetime) -> LiveAlert:
@@ -219,13 +225,17 @@ def _after(
     model: str,
     at: datetime,
 ) -> Alert:
-    """The alert as it is after a change; what a user said about it is kept."""
+    """The alert as it is after a change; what a user said about it is kept.
+
+    A crash may have come between its opening and the book: then it opens with its next news.
+    """
+    lost = before is None and change.phase is not AlertPhase.CLOSED
     return Alert(
         alert_id=change.alert_id,
         stream_id=stream_id,
         stream_name=stream_name,
         track_id=change.track_id,
-        phase=change.phase,
+        phase=AlertPhase.OPENED if lost else change.phase,
         opened_at=before.opened_at if before else at,
         updated_at=at,
         closed_at=at if change.phase is AlertPhase.CLOSED else None,

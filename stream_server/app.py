@@ -50,6 +50,7 @@ from stream_server.readiness import Canary, Health
 from stream_server.reloading import Parts, Reloader
 from stream_server.settings import Settings, sink_name
 from stream_server.store import Store
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.registry import StreamRegistry
 from stream_server.uploads.desk import Uploads
 from stream_server.webrtc.from_settings import peer_settings_of, session_settings_of
@@ -59,7 +60,6 @@ from stream_server.wiring import Wiring, now
 log = structlog.get_logger("fakewatch.app")
 
 _FLUSH_S = 5.0
-_CRASHED = "The service stopped without a farewell while this alert was open."
 _LISTS = (streams, enrolment, challenge, alerts, evidence, deliveries, uploads, models, config)
 _RESOURCES = (*_LISTS, suspend, live, events, info, session, users, health, webrtc, whip)
 
@@ -118,7 +118,8 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
     outbox = Outbox(store, [sink_name(sink) for sink in settings.sinks])
     book = AlertBook(store, outbox)
     keeper = _evidence(configuration, book, metrics)
-    registry = StreamRegistry(settings, in_use, hub, book, metrics, store, keeper)
+    memories = MemoryBook(settings.storage.path if store.problem is None else None)
+    registry = StreamRegistry(settings, in_use, hub, book, metrics, store, keeper, memories)
     canary = Canary(lambda: in_use.now.classifier, metrics, settings.models.canary_every_s)
     sessions = _sessions(settings, registry, hub, metrics)
     metrics.webrtc_sessions.set_function(lambda: len(sessions))
@@ -148,6 +149,7 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
         webrtc=sessions,
         uploads=uploads,
         evidence=keeper,
+        memories=memories,
     )
 
 
@@ -182,7 +184,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     report_calibration(wiring.settings.calibration, wiring.models)
     wiring.hub.start()
     await asyncio.to_thread(wiring.canary.ask)
-    await asyncio.to_thread(wiring.alerts.close_open, now(), _CRASHED)
+    await asyncio.to_thread(housekeeping.close_ended, wiring.alerts, wiring.memories)
     wiring.alerts.on_change = wiring.dispatcher.wake
     await wiring.dispatcher.start()
     await asyncio.to_thread(wiring.evidence.start)
@@ -200,6 +202,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await wiring.dispatcher.stop(_FLUSH_S)
+    await asyncio.to_thread(wiring.memories.close)
     await asyncio.to_thread(wiring.store.close)
     log.info("service_stopped")
 
@@ -210,6 +213,8 @@ def _chores(wiring: Wiring, access: Access) -> tuple[Coroutine[None, None, None]
         wiring.reloader.watch(),
         housekeeping.watch_streams(wiring.streams),
         housekeeping.follow_accounts(access.accounts),
+        housekeeping.remember(wiring.memories),
+        housekeeping.close_unheard(wiring.alerts, wiring.hub, now()),
         housekeeping.measure_lag(wiring.metrics),
         housekeeping.measure_disk(wiring.health),
         housekeeping.tidy(wiring.alerts, wiring.outbox, lambda: wiring.settings.storage),

@@ -5,16 +5,19 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
 from stream_server.alerts import AlertBook
 from stream_server.auth.accounts import Accounts
+from stream_server.live import EventHub
 from stream_server.metrics import Metrics
 from stream_server.outbox import Outbox
 from stream_server.readiness import Health
 from stream_server.storage_settings import StorageSettings
 from stream_server.store import StorageError
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.registry import StreamRegistry
 
 log = structlog.get_logger("fakewatch.housekeeping")
@@ -25,6 +28,37 @@ _DISK_EVERY_S = 15.0
 _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 1.0
 _ACCOUNTS_EVERY_S = 3.0
+_REMEMBER_EVERY_S = 1.0
+_RESUME_S = 30.0
+"""After a crash cameras have so long to show again whom an open alert is about."""
+_CRASHED = "The service stopped without a farewell while this alert was open."
+
+
+def close_ended(alerts: AlertBook, memories: MemoryBook) -> None:
+    """Close, at the start, what a crash left open and nobody can go on with."""
+    alerts.close_open(
+        datetime.now(UTC), _CRASHED, unless=lambda alert: alert.alert_id in memories.open_alerts
+    )
+
+
+async def close_unheard(alerts: AlertBook, hub: EventHub, started_at: datetime) -> None:
+    """Close what a crash left open, once whom it is about has had time to come back."""
+    await asyncio.sleep(_RESUME_S)
+    closing = partial(
+        alerts.close_open,
+        datetime.now(UTC),
+        _CRASHED,
+        unless=lambda alert: alert.updated_at >= started_at,
+    )
+    for closed in await asyncio.to_thread(closing):
+        hub.publish(closed)
+
+
+async def remember(memories: MemoryBook) -> None:
+    """Write down what would have to be known after a crash, until cancelled."""
+    while True:
+        await asyncio.sleep(_REMEMBER_EVERY_S)
+        await asyncio.to_thread(memories.write)
 
 
 async def measure_lag(metrics: Metrics) -> None:

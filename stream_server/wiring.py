@@ -20,6 +20,7 @@ from stream_server.readiness import Canary, Health
 from stream_server.reloading import Reloader
 from stream_server.settings import Settings
 from stream_server.store import Store
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.registry import StreamRegistry
 from stream_server.uploads.desk import Uploads
 from stream_server.webrtc.sessions import WebRtcSessions
@@ -44,6 +45,7 @@ class Wiring:
     webrtc: WebRtcSessions
     uploads: Uploads
     evidence: EvidenceKeeper
+    memories: MemoryBook
 
     @property
     def settings(self) -> Settings:

@@ -35,6 +35,8 @@ examples:
   fakewatch serve --open                   and open it in the browser
   fakewatch serve --config fakewatch.toml  see config.example.toml for every setting
   fakewatch serve --classifier own         with a model that fakewatch export made
+  fakewatch serve --keep-alive             and start it again should it ever crash; streams go on
+                                           with their alerts and the newest seconds of evidence
   fakewatch serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
                                            for other machines too; without users and without a
                                            token it makes one and says in which file
@@ -69,6 +71,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
     parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
+    parser.add_argument(
+        "--keep-alive", action="store_true", help="start the service again should it die"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument(
         "--check",
@@ -80,6 +85,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl+C."""
+    if args.keep_alive and not args.check:
+        _become_keeper()
     names = ("host", "port", "tls_cert", "tls_key")
     flags = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     sections = {"server": flags} if flags else {}
@@ -101,6 +108,14 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     server.run(sockets=[listener])
     return 0 if server.started else 1
+
+
+def _become_keeper() -> None:
+    """Turn into the small process that runs the service as its child."""
+    given = [argument for argument in sys.argv[2:] if not argument.startswith("--k")]
+    command = [sys.executable, "-m", "stream_server.keep_alive", *given]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - itself, by its own path
 
 
 def _check(configuration: Configuration) -> int:

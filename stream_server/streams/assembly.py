@@ -19,6 +19,7 @@ from stream_server.streams.challenger import Challenger
 from stream_server.streams.enroller import Enroller
 from stream_server.streams.enrolment_book import EnrolmentBook
 from stream_server.streams.entry import Kind, StreamEntry, opener_of
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.preview import Preview
 from stream_server.streams.recording import Recorder
 from stream_server.streams.runner import StreamRunner
@@ -37,6 +38,7 @@ class Assembly:
         metrics: Metrics,
         enrolments: EnrolmentBook,
         evidence: EvidenceKeeper,
+        memories: MemoryBook,
     ) -> None:
         self.settings = settings
         """Replaced by a reload; what is made afterwards goes by the new ones."""
@@ -46,6 +48,7 @@ class Assembly:
         self._metrics = metrics
         self._enrolments = enrolments
         self._evidence = evidence
+        self._memories = memories
 
     def make(
         self,
@@ -67,7 +70,8 @@ class Assembly:
         enroller = Enroller(stream_id, models.classifier.card, book, mark)
         witness = self._evidence.witness(stream_id)
         around = (preview, enroller, challenger, tuning)
-        company = Company(models.cards, *around, witness, recorder)
+        memories = self._memories if spec else None  # a sender comes back as another stream
+        company = Company(models.cards, *around, witness, recorder, memories)
         runner = StreamRunner(
             stream_id,
             witness.watching(opener_of(stream_id, spec, source)),

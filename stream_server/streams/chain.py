@@ -9,10 +9,13 @@ from pipeline.model_card import ModelCard
 from pipeline.types import AlertChange, Analysis, Frame, StreamId
 from stream_server.evidence.witness import Witness, Witnessed
 from stream_server.model_swap import ModelsInUse, change_of
+from stream_server.streams.analyst import AnyAnalyzer
 from stream_server.streams.challenger import Challenged, Challenger
 from stream_server.streams.enroller import Enrolled, Enroller
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.preview import Preview, Previewed
 from stream_server.streams.recording import Recorder, new_alert_id
+from stream_server.streams.remembering import Remembered
 from stream_server.streams.tuning import Tuned, Tuning
 
 
@@ -28,6 +31,8 @@ class Company:
     tuning: Tuning
     witness: Witness
     recorder: Recorder
+    memories: MemoryBook | None
+    """Where a stream that is back after a crash goes on from."""
 
     def follow(self, models: Models) -> None:
         """Mix nothing of these models with what the ones before have found."""
@@ -69,4 +74,9 @@ class Chain:
         )
         enrolled = Enrolled(analyzer, around.enroller)
         tuned = Tuned(Challenged(enrolled, analyzer, around.challenger), analyzer, tuning)
-        return models, Previewed(Witnessed(tuned, around.witness, models), around.preview)
+        kept = self._remembered(tuned, analyzer, models.classifier.card.fingerprint)
+        return models, Previewed(Witnessed(kept, around.witness, models), around.preview)
+
+    def _remembered(self, inner: AnyAnalyzer, analyzer: StreamAnalyzer, model: str) -> AnyAnalyzer:
+        book = self._company.memories
+        return Remembered(inner, analyzer, book, self._stream_id, model) if book else inner

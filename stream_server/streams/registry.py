@@ -20,6 +20,7 @@ from stream_server.store import StorageError, Store
 from stream_server.streams.assembly import Assembly
 from stream_server.streams.enrolment_book import EnrolmentBook
 from stream_server.streams.entry import Kind, StreamEntry, StreamView, sample_of, view_of
+from stream_server.streams.memory_book import MemoryBook
 from stream_server.streams.runner import StreamRunner
 from stream_server.streams.spec_book import SpecBook
 from stream_server.streams.stream_metrics import MAX_LABELS, Sample, StreamCollector
@@ -45,10 +46,11 @@ class StreamRegistry:
         metrics: Metrics,
         store: Store,
         evidence: EvidenceKeeper,
+        memories: MemoryBook,
     ) -> None:
         self._book, self._enrolments = SpecBook(store), EnrolmentBook(store)
         self._assembly = Assembly(
-            settings, models, hub, alerts, metrics, self._enrolments, evidence
+            settings, models, hub, alerts, metrics, self._enrolments, evidence, memories
         )
         self._entries: dict[StreamId, StreamEntry] = {}
         self._collector = StreamCollector(self._samples, self.slots, alerts.open_alerts)

@@ -47,7 +47,7 @@ def gone_on(memory, age_s, value=MANIPULATED, detector=None, seconds=10):
 
 def test_an_open_alert_goes_on_under_its_id_and_no_second_one_is_opened():
     memory, told = killed_after(6)
-    assert [change.phase for change in told][0] is AlertPhase.OPENED
+    assert told[0].phase is AlertPhase.OPENED
     after = changes(gone_on(memory, 3.0))
     assert after[0].phase in (AlertPhase.UPDATED, AlertPhase.ESCALATED)
     assert {change.alert_id for change in after} == {told[0].alert_id}

@@ -30,7 +30,7 @@ def desk(tmp_path, postgres):
         desk.store.close()
 
 
-@pytest.mark.fault("F33")
+@pytest.mark.fault("F33", "F44")
 def test_a_server_that_restarts_costs_no_alert(tmp_path):
     """F33: what changed while it was away is written when it is back, by the same service."""
     with postgres_server() as server, on(server):
