@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Set
 from dataclasses import replace
 
 import numpy as np
@@ -169,95 +168,6 @@ def test_a_face_under_analysis_is_not_pushed_out_by_a_slightly_larger_one():
     much = [face(100, 100, 80), face(400, 100, 160)]
     tracker.update(much, 3.0)
     assert [t.track_id for t in tracker.update(much, 3.5)] != [first.track_id]
-
-
-CROWD = [face(150 * (i % 5), 150 * (i // 5), 60 + i) for i in range(20)]
-DETECT_EVERY_S = 0.5
-LARGEST = {TrackId(i) for i in range(14, 21)}
-"""Ids go by the order of the detection, and each face of the crowd is larger than the last."""
-
-
-def watch(tracker: FaceTracker, until_s: float, **kinds: Set[TrackId]) -> list[set[TrackId]]:
-    """Who has a place at each detection of the crowd."""
-    times = np.arange(0, until_s, DETECT_EVERY_S)
-    return [{track.track_id for track in tracker.update(CROWD, t, **kinds)} for t in times]
-
-
-@pytest.mark.fault("F24")
-def test_every_face_of_a_crowd_gets_a_place_for_long_enough_to_be_judged():
-    looks = watch(FaceTracker(max_faces=8, turn_s=5.0), 13 * 5.0)
-    assert {len(look) for look in looks} == {8}
-    assert set.intersection(*looks) == LARGEST
-    for track_id in {TrackId(i) for i in range(1, 14)}:
-        places = "".join(str(int(track_id in look)) for look in looks)
-        assert places.strip("0") == "1" * 10  # one turn, in one piece
-
-
-def test_a_fifth_of_the_places_goes_round_and_a_single_one_does_not():
-    for places, turning in ((1, 0), (2, 1), (8, 1), (10, 2), (15, 3)):
-        looks = watch(FaceTracker(max_faces=places), 12.0)
-        assert places - len(set.intersection(*looks)) == turning
-
-
-@pytest.mark.fault("F24")
-def test_who_is_held_keeps_a_place_and_the_others_go_on_taking_turns():
-    tracker, small = FaceTracker(max_faces=8, turn_s=5.0), frozenset({TrackId(1)})
-    first = next(look for look in watch(tracker, 70.0) if TrackId(1) in look)
-    assert len(first) == 8
-    looks = [
-        {track.track_id for track in tracker.update(CROWD, 70 + t, held=small)}
-        for t in np.arange(0, 70, DETECT_EVERY_S)
-    ]
-    assert all(TrackId(1) in look and len(look) == 8 for look in looks)
-    assert set.union(*looks) == {TrackId(i) for i in range(1, 21)}
-
-
-def test_places_of_people_who_are_held_never_go_round():
-    looks = watch(FaceTracker(max_faces=4), 30.0, held=frozenset({TrackId(i) for i in range(4, 8)}))
-    assert set.union(*looks) == {TrackId(i) for i in range(4, 8)}
-
-
-def test_a_face_that_comes_waits_behind_those_that_wait_already():
-    tracker = FaceTracker(max_faces=8, turn_s=5.0)
-    watch(tracker, 10.0)
-    passing = face(900, 900, 30)
-    turns = [
-        {track.track_id for track in tracker.update([*CROWD, passing], 10 + t)}
-        for t in np.arange(0, 70, DETECT_EVERY_S)
-    ]
-    # All thirteen others had their last place, if any, before it came.
-    assert [TrackId(21) in turn for turn in turns].index(True) * DETECT_EVERY_S == 13 * 5.0
-
-
-def test_the_skipped_are_those_in_the_picture_without_a_place():
-    tracker = FaceTracker(max_faces=8, turn_s=5.0)
-    for step in range(60):
-        tracker.update(CROWD, step * DETECT_EVERY_S)
-        assert tracker.skipped == 12
-    assert len(tracker.update(CROWD, 30.0, places=3)) == 3
-    assert tracker.skipped == 17
-    tracker.update(CROWD[:4], 30.5)
-    assert tracker.skipped == sum(TrackId(i) not in ids(tracker, 30.5) for i in range(1, 5))
-
-
-def test_who_lost_its_place_is_remembered_for_the_asked_time_and_who_is_held_for_good():
-    tracker = FaceTracker(max_faces=2, turn_s=5.0)
-    crowd, lone = [face(100, 100, 90), face(300, 100, 80), face(500, 100, 70)], TrackId(2)
-    for step in range(11):
-        tracker.update(crowd, step * 0.5)
-    assert lone not in ids(tracker, 5.0)
-    assert lone in tracker.remembered(5.0, 4.0)
-    for step in range(11, 19):
-        tracker.update(crowd, step * 0.5)
-    assert lone not in tracker.remembered(9.0, 4.0)
-    for step in range(19, 24):
-        tracker.update(crowd, step * 0.5, places=1, held={TrackId(1), lone})
-    assert lone not in ids(tracker, 11.5)
-    assert lone in tracker.remembered(11.5, 4.0)
-
-
-def ids(tracker: FaceTracker, time_s: float) -> set[TrackId]:
-    return {track.track_id for track in tracker.live(time_s)}
 
 
 def test_a_face_counts_only_after_the_asked_number_of_detections():
