@@ -4,7 +4,8 @@ FakewatchError
 |- SettingsError                    start refused
 |- ModelError                       start refused
 |  |- ModelCardError
-|  `- ModelLoadError
+|  |- ModelLoadError
+|  `- DeviceError                   what the model runs on fails, not the model
 |- SourceError                      carries a short, stable `code`
 |  |- SourceRefused                 do not retry as it stands (unknown codec, no such path)
 |  `- SourceLost                    worth another try
@@ -32,6 +33,10 @@ class ModelCardError(ModelError):
 
 class ModelLoadError(ModelError):
     """A model file is missing, altered or cannot run on the asked device."""
+
+
+class DeviceError(ModelError):
+    """The graphics card fails under a model that ran on it: lost, or out of memory."""
 
 
 class SourceError(FakewatchError):

@@ -33,10 +33,17 @@ class Models:
     detector: Detector
     landmarker: Landmarker
     classifier: Classifier
-    provider: str
-    """Where the classifier really runs: "cpu" or "cuda"."""
+    opened_on: str
+    """Where the classifier was opened: "cpu" or "cuda"."""
     cards: tuple[ModelCard, ...]
     """Detector's, landmarker's and classifier's, in this order."""
+    device: Device = Device.CPU
+    """Where it was asked to run."""
+
+    @property
+    def provider(self) -> str:
+        """Where the classifier really runs now: "cpu" or "cuda"."""
+        return getattr(self.classifier, "provider", self.opened_on)
 
 
 def models_directory() -> Path:
@@ -104,8 +111,9 @@ def load_models(
         detector=adapter(cards[0])(cards[0], Device.CPU),
         landmarker=adapter(cards[1])(cards[1], Device.CPU),
         classifier=judge,
-        provider=getattr(judge, "provider", "cpu"),
+        opened_on=getattr(judge, "provider", "cpu"),
         cards=cards,
+        device=device,
     )
 
 

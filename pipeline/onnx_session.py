@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError, ModelLoadError
+from pipeline.errors import DeviceError, ModelError, ModelLoadError
 from pipeline.model_card import ModelCard
 
 WARM_UP_PX = 64
@@ -33,7 +33,7 @@ class OnnxSession:
     def __init__(self, session: Any, provider: str, card: ModelCard) -> None:
         self._session = session
         self._card = card
-        self._errors = _errors()
+        self._errors, self._refusals = _errors(), _refusals()
         self.provider = provider
         """ "cpu" or "cuda": what really runs, not what was asked for."""
         self.inputs: dict[str, tuple[int | str | None, ...]] = {
@@ -46,14 +46,20 @@ class OnnxSession:
         """Arrays in by input name, arrays out by output name.
 
         Raises:
+            DeviceError: the graphics card fails, whatever the input.
             ModelError: the graph cannot run on this input.
         """
         try:
             return dict(zip(self.outputs, self._session.run(None, dict(feeds)), strict=True))
         except self._errors as error:
-            raise ModelError(
-                f"The model {self._card.name} failed on its input: {_first_line(error)}"
-            ) from error
+            # The same graph has run on zeros there: what it does not refuse is the card's fault.
+            is_card = self.provider == "cuda" and not isinstance(error, self._refusals)
+            kind, what = (
+                (DeviceError, "the graphics card") if is_card else (ModelError, "its input")
+            )
+            # CUDA's own sentence goes on with the host's name and lines of source.
+            reason = _first_line(error).split(" ;")[0]
+            raise kind(f"The model {self._card.name} failed on {what}: {reason}") from error
 
     def warm_up(self) -> None:
         """Run once on zeros, so that the first frame does not pay for allocation and tuning.
@@ -70,6 +76,7 @@ def open_session(card: ModelCard, device: Device, threads: int = 1) -> OnnxSessi
     Raises:
         ModelLoadError: no or two ONNX Runtimes, file missing or altered, not a model, or the asked
             device does not work. It never falls back in silence when CUDA was asked for.
+        DeviceError: CUDA was asked for, and fails at the first run.
     """
     runtime = _import_runtime()
     content = _verified(card)
@@ -79,7 +86,12 @@ def open_session(card: ModelCard, device: Device, threads: int = 1) -> OnnxSessi
         session = _open_on_gpu(runtime, content, card, device, threads)
     provider = "cuda" if session.get_providers()[0] == "CUDAExecutionProvider" else "cpu"
     opened = OnnxSession(session, provider, card)
-    opened.warm_up()
+    try:
+        opened.warm_up()
+    except DeviceError:
+        if device is Device.CUDA:
+            raise
+        return open_session(card, Device.CPU, threads)
     return opened
 
 
@@ -188,6 +200,13 @@ def _errors() -> tuple[type[Exception], ...]:
 
     kinds = [kind for kind in vars(state).values() if isinstance(kind, type)]
     return (RuntimeError, ValueError, *(kind for kind in kinds if issubclass(kind, Exception)))
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Return what says that the input is wrong: its names, its types or its shapes."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (ValueError, state.InvalidArgument)
 
 
 def _zeros(entry: Any) -> NDArray[Any]:

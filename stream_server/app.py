@@ -124,13 +124,9 @@ def wire(configuration: Configuration, loaded: Models) -> Wiring:
     sessions = _sessions(settings, registry, hub, metrics)
     metrics.webrtc_sessions.set_function(lambda: len(sessions))
     health = Health(canary, store, metrics, settings.storage.path)
-    health.worry = lambda: keeper.writer.problem
-    dispatcher = Dispatcher(
-        outbox,
-        {sink_name(sink): build(sink) for sink in settings.sinks},
-        metrics,
-        settings.storage.deliveries_per_minute,
-    )
+    health.unfit = lambda: in_use.guard.unfit
+    health.worries = (lambda: keeper.writer.problem, lambda: in_use.guard.trouble)
+    dispatcher = _dispatcher(settings, outbox, metrics)
     uploads = Uploads(settings, metrics)
     parts = Parts(in_use, canary, registry, outbox, dispatcher, sessions, uploads)
     return Wiring(
@@ -162,6 +158,11 @@ def _evidence(configuration: Configuration, alerts: AlertBook, metrics: Metrics)
         alerts.get,
         metrics,
     )
+
+
+def _dispatcher(settings: Settings, outbox: Outbox, metrics: Metrics) -> Dispatcher:
+    sinks = {sink_name(sink): build(sink) for sink in settings.sinks}
+    return Dispatcher(outbox, sinks, metrics, settings.storage.deliveries_per_minute)
 
 
 def _sessions(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.interfaces import Classifier, Detector, Landmarker, Localizer
+from pipeline.interfaces import Detector, Landmarker, Localizer
 from pipeline.load import Models
 from pipeline.model_card import ModelCard
 from pipeline.types import Face, FrameScore, Image, Landmarks
@@ -29,7 +29,7 @@ def measure_models(models: Models, metrics: Metrics) -> Models:
         models,
         detector=_TimedDetector(models.detector, detector.name, metrics),
         landmarker=_TimedLandmarker(models.landmarker, landmarker.name, metrics),
-        classifier=_TimedClassifier(models.classifier, models.provider, metrics),
+        classifier=_TimedClassifier(models, metrics),
     )
 
 
@@ -58,10 +58,14 @@ class _TimedLandmarker:
 
 
 class _TimedClassifier:
-    def __init__(self, classifier: Classifier, provider: str, metrics: Metrics) -> None:
-        self._classifier = classifier
-        self._seconds = metrics.inference_duration.labels(classifier.card.name, provider)
-        self._invalid = metrics.inference_invalid.labels(classifier.card.name)
+    def __init__(self, models: Models, metrics: Metrics) -> None:
+        self._models, self._classifier = models, models.classifier
+        self._seconds = metrics.inference_duration
+        self._invalid = metrics.inference_invalid.labels(self.card.name)
+
+    @property
+    def provider(self) -> str:
+        return self._models.provider
 
     @property
     def card(self) -> ModelCard:
@@ -70,7 +74,8 @@ class _TimedClassifier:
     def __call__(self, crops: Sequence[Image]) -> Sequence[FrameScore | None]:
         started_s = time.perf_counter()
         scores = self._classifier(crops)
-        self._seconds.observe(time.perf_counter() - started_s)
+        elapsed_s = time.perf_counter() - started_s
+        self._seconds.labels(self.card.name, self.provider).observe(elapsed_s)
         self._invalid.inc(sum(score is None for score in scores))
         return scores
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -11,6 +12,7 @@ from pipeline.load import Models
 from pipeline.model_card import ModelCard, sha256_of
 from pipeline.synthetic_face import DrawnFace, paint_scene
 from stream_server.calibration.table import CalibrationTable
+from stream_server.device_loss import GuardedClassifier
 from stream_server.loading import cards_for, load_models_for
 from stream_server.measured import measure_models
 from stream_server.metrics import Metrics
@@ -28,12 +30,18 @@ class ModelsInUse:
 
     def __init__(self, loaded: Models, metrics: Metrics) -> None:
         self._metrics = metrics
-        self.now = measure_models(loaded, metrics)
+        self.guard = GuardedClassifier(loaded, metrics)
+        """The classifier among them, which knows how its graphics card is."""
+        self.now = self._dressed(loaded)
         """Timed; another object after every swap."""
 
     def take(self, loaded: Models) -> None:
         """Let everybody work with these from their next frame on."""
-        self.now = measure_models(loaded, self._metrics)
+        self.guard = GuardedClassifier(loaded, self._metrics)
+        self.now = self._dressed(loaded)
+
+    def _dressed(self, loaded: Models) -> Models:
+        return measure_models(replace(loaded, classifier=self.guard), self._metrics)
 
 
 def fresh_models(running: Models, before: Settings, after: Settings) -> Models | None:

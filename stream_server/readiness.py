@@ -133,8 +133,10 @@ class Health:
 
     def __init__(self, canary: Canary, store: Store, metrics: Metrics, directory: Path) -> None:
         self.draining = False
-        self.worry: Callable[[], str | None] = lambda: None
-        """What else works less well, in a sentence."""
+        self.unfit: Callable[[], str | None] = lambda: None
+        """Why the models cannot be asked, in a sentence."""
+        self.worries: tuple[Callable[[], str | None], ...] = ()
+        """What else works less well, a sentence each."""
         self._canary = canary
         self._store = store
         self._metrics = metrics
@@ -143,9 +145,9 @@ class Health:
 
     def report(self) -> Report:
         """Judge now."""
-        problem = self._store.problem
+        problem, unfit = self._store.problem, self.unfit()
         checks = (
-            Check("models", ok=True, detail="All models are loaded and warm."),
+            Check("models", ok=unfit is None, detail=unfit or "All models are loaded and warm."),
             self._canary.check(),
             Check("database", ok=problem is None, detail=problem or "The database can be written."),
             Check("accepting", not self.draining, "Going down." if self.draining else "Open."),
@@ -155,8 +157,7 @@ class Health:
             degraded.append(f"Alerts wait in memory, the database refuses: {self._store.error}.")
         if self._store.moved_aside is not None:
             degraded.append(f"A damaged database was moved to {self._store.moved_aside}.")
-        if (worry := self.worry()) is not None:
-            degraded.append(worry)
+        degraded += [said for worry in self.worries if (said := worry()) is not None]
         return Report(all(check.ok for check in checks), checks, tuple(degraded))
 
     def measure_disk(self) -> None:

@@ -43,6 +43,9 @@ class Info(BaseModel):
     name: str = "fakewatch"
     version: str
     provider: str
+    """Where the classifier runs: "cpu" or "cuda"."""
+    provider_trouble: str | None
+    """Why it no longer runs where it began, in a sentence."""
     model: str
     """name@version@hash of the classifier."""
     model_limits: str
@@ -66,6 +69,7 @@ async def info(wiring: Wired, asking: Asking) -> Info:
     return Info(
         version=version("fakewatch"),
         provider=wiring.models.provider,
+        provider_trouble=wiring.in_use.guard.trouble,
         model=card.fingerprint,
         model_limits=card.limits,
         thresholds=Thresholds(raise_at=card.thresholds.raise_at, clear_at=card.thresholds.clear_at),

@@ -63,7 +63,7 @@ class Assembly:
         """Make one; `source` is given where there is no spec to open one by."""
         models = self._models.now
         parts = (self._hub, self._alerts, self._metrics, self._drift_watch)
-        recorder = Recorder(stream_id, name, models, *parts)
+        recorder = Recorder(stream_id, name, models, lambda: self._models.now.provider, *parts)
         preview, tuning = Preview(), Tuning(self.analyzer_settings(preset))
         book, mark = (self._enrolments, spec.source_mark) if spec else (None, "")
         challenger = Challenger(stream_id)

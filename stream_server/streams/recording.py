@@ -25,12 +25,17 @@ class Recorder:
         stream_id: StreamId,
         name: str,
         models: Models,
+        provider: Callable[[], str],
         hub: EventHub,
         alerts: AlertBook,
         metrics: Metrics,
         drift_watch: Callable[[ModelCard], DriftWatch | None],
     ) -> None:
-        """`drift_watch` gives what holds the stream against a calibration of that classifier."""
+        """Take what belongs to one stream.
+
+        `provider` says where the models in use run at the moment; `drift_watch` gives what holds
+        the stream against a calibration of that classifier.
+        """
         self.suspended_until: datetime | None = None
         """Aware, UTC: until then alerts are kept, but not delivered."""
         self.name = name
@@ -38,6 +43,7 @@ class Recorder:
         self.tally = Tally()
         self._stream_id = stream_id
         self._drift_watch = drift_watch
+        self._provider = provider
         self._follow(models)
         self._hub = hub
         self._alerts = alerts
@@ -61,7 +67,7 @@ class Recorder:
 
     def _follow(self, models: Models) -> None:
         card = models.classifier.card
-        self._model, self._provider = card.fingerprint, models.provider
+        self._model = card.fingerprint
         self._drift = self._drift_watch(card)
 
     @property
@@ -75,7 +81,7 @@ class Recorder:
         drift = watch.drift if watch else None
         return replace(
             status,
-            provider=self._provider,
+            provider=self._provider(),
             model=self._model,
             suspended_until=self.suspended_until if self.is_suspended else None,
             drift=drift.index if drift else None,

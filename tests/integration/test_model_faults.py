@@ -14,8 +14,10 @@ import pytest
 from pipeline.interfaces import Classifier
 from pipeline.load import Models
 from pipeline.model_card import ModelCard
+from pipeline.onnx_session import Device
 from pipeline.types import FrameScore, Image
 from stream_server.settings import ModelsSettings
+from tests.lost_card import LOST, FailingSession, on_a_card
 from tests.needs import wait_until
 from tests.served import Served, served
 from tests.toy_models import constant_classifier, toy_directory
@@ -143,3 +145,36 @@ def test_a_call_that_hangs_costs_its_own_stream_a_few_seconds_only(
 
 def failed(client: httpx.Client) -> str | None:
     return next((n for n in ("door", "hall") if status_of(client, n)["drops"].get("failed")), None)
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("device", [Device.AUTO, Device.CUDA])
+def test_a_lost_graphics_card_is_survived_or_makes_the_service_unready(
+    tmp_path: Path, device: Device
+) -> None:
+    """CI has no GPU: the card is one of `tests.lost_card`."""
+    sessions: list[FailingSession] = []
+
+    def spoil(models: Models) -> Models:
+        spoilt, session = on_a_card(models, device)
+        sessions.append(session)
+        return spoilt
+
+    with served(tmp_path, spoil) as service, add_streams(service, "door") as client:
+        wait_until(lambda: sessions[0].calls > 3, 60, "the stream to be judged")
+        assert status_of(client, "door")["provider"] == "cuda"
+        sessions[0].error = LOST
+        if device is Device.CUDA:
+            wait_until(lambda: client.get("/readyz").status_code == 503, 60, "503")
+            assert "illegal memory access" in client.get("/readyz").text
+            assert client.get("/api/info").json()["provider"] == "cuda"
+            return
+        wait_until(
+            lambda: client.get("/api/info").json()["provider"] == "cpu", 60, "the CPU to take over"
+        )
+        assert status_of(client, "door")["provider"] == "cpu"
+        assert "taken over" in client.get("/api/info").json()["provider_trouble"]
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert "taken over" in ready.text
+        assert status_of(client, "door")["drops"].get("failed", 0) == 0

@@ -91,8 +91,9 @@ function tellTrouble() {
 
 async function refresh() {
   try {
-    const views = await get("api/streams");
+    const [views, info] = await Promise.all([get("api/streams"), get("api/info")]);
     book.setReachable(true);
+    book.setInfo(info); // models are swapped, and a graphics card may fail
     book.setStreams(views.map((view) => ({ ...view, kind: view.id === book.own ? own.link?.kind : KINDS[view.kind] })));
   } catch (error) {
     book.setReachable(error.status !== 0);
@@ -114,7 +115,6 @@ async function load() {
     if (!me.signed_in) me = await signIn();
     $("fw-who").me = me;
     $("fw-deliveries").begin();
-    book.setInfo(await get("api/info"));
     book.setAlerts(await get("api/alerts"));
   } catch (error) {
     notice(error.message);

@@ -48,8 +48,10 @@ export class Header extends HTMLElement {
     if (!info) return;
     this.#provider.hidden = this.#model.hidden = false;
     const gpu = info.provider !== "cpu";
-    setText(this.#provider, gpu ? "GPU" : "CPU");
-    this.#provider.title = `The models run on the ${gpu ? "graphics card" : "processor"} of the service's machine.`;
+    const trouble = info.provider_trouble;
+    setText(this.#provider, (gpu ? "GPU" : "CPU") + (trouble ? ": the graphics card failed" : ""));
+    this.#provider.classList.toggle("lost", Boolean(trouble));
+    this.#provider.title = trouble ?? `The models run on the ${gpu ? "graphics card" : "processor"} of the service's machine.`;
     const [name, version] = (info.model ?? "").split("@");
     setText(this.#model, version ? `${name} ${version}` : name);
     this.#model.title = `Classifier ${info.model}`;
