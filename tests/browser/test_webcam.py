@@ -40,6 +40,18 @@ async def test_the_webcam_shows_a_boxed_face_with_its_score_and_counts_blinks(op
     await shoot(page, "webcam-light")
 
 
+@pytest.mark.fault("F22")
+async def test_a_graphics_card_that_failed_is_said_at_the_head_of_the_page(open_page, service):
+    page, badge = await open_page(), "document.querySelector('fw-header .badge.lost')"
+    service.wiring.in_use.guard.trouble = "CUDA failure 700; the processor has taken over."
+    try:
+        await wait_for(page, f"{badge}?.innerText === 'CPU: the graphics card failed'")
+        assert "taken over" in await page.locator("fw-header .badge.lost").get_attribute("title")
+    finally:
+        service.wiring.in_use.guard.trouble = None
+    await wait_for(page, f"{badge} === null")
+
+
 async def test_the_box_sits_on_the_face_while_it_moves(open_page):
     page = await open_page()
     await start_webcam(page)
