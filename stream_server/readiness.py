@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +65,10 @@ class Canary:
         would take another thread away from the service.
         """
         asking: asyncio.Future[None] | None = None
-        asked = self._classifier()
+        asked = weakref.ref(self._classifier())  # one that was replaced must not stay for this
         while True:
-            if asking is None or asked is not self._classifier():
-                asked = self._classifier()
+            if asking is None or asked() is not self._classifier():
+                asked = weakref.ref(self._classifier())
                 asking = asyncio.ensure_future(asyncio.to_thread(self.ask))
             answered, _ = await asyncio.wait({asking}, timeout=self.every_s)
             if answered:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,12 @@ from stream_server.configuration import Configuration
 from stream_server.delivery import Dispatcher
 from stream_server.logs import set_level
 from stream_server.metrics import Metrics
-from stream_server.model_swap import ModelsInUse, fresh_models, report_calibration
+from stream_server.model_swap import (
+    ModelsInUse,
+    fresh_models,
+    report_calibration,
+    return_memory,
+)
 from stream_server.outbox import Outbox
 from stream_server.plugins import build
 from stream_server.problems import Conflict
@@ -35,6 +41,8 @@ log = structlog.get_logger("fakewatch.reloading")
 _LOOK_EVERY_S = 0.25
 _PATIENCE_S = 120.0
 """Longer no model takes to load and to answer a few pictures."""
+_GONE_S = 20.0
+"""By then no stream holds the models before; a dead one's analysis ends after half of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Reloader:
     def __init__(self, configuration: Configuration, parts: Parts, metrics: Metrics) -> None:
         self._configuration, self._parts, self._metrics = configuration, parts, metrics
         self._lock = asyncio.Lock()
+        # One thread for all models: malloc's memory of ever other threads would pile up.
+        self._loader = ThreadPoolExecutor(1, "models")
 
     async def reload(self) -> Outcome:
         """Read everything anew and put it in force.
@@ -143,17 +153,20 @@ class Reloader:
         Raises:
             SettingsError: they cannot be used.
         """
-        running = self._parts.models.now
-        loading = asyncio.to_thread(fresh_models, running, before, after)
+        running, loop = self._parts.models.now, asyncio.get_running_loop()
+        loading = loop.run_in_executor(self._loader, fresh_models, running, before, after)
         try:
             return await asyncio.wait_for(loading, _PATIENCE_S)
         except TimeoutError as error:
             # The thread cannot be ended; what it may still load is dropped.
+            self._loader = ThreadPoolExecutor(1, "models")
             text = f"models: they did not load and answer within {_PATIENCE_S:g} s."
             raise SettingsError(text) from error
 
     async def _take(self, models: Models, settings: Settings) -> None:
         self._parts.models.take(models)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_GONE_S, loop.run_in_executor, self._loader, return_memory)
         report_calibration(settings.calibration, models)
         await asyncio.to_thread(self._parts.canary.ask)
 
