@@ -46,6 +46,13 @@ def _auc(rows: Rows) -> Callable[[Floats], Floats]:
     return lambda weights: measures.auc(rows.logits, rows.labels, weights)
 
 
+def alone(name: str, scores: Floats, facts: list[dict[str, Any]], draws: int) -> dict[str, Any]:
+    """A rival's row without a gain: the model's own scores of these crops are not at hand."""
+    rows = frames(facts, scores)
+    weights = group_draws(paired(videos(rows)).groups.tolist(), draws, 0)
+    return _row(name, rows, weights, draws, 0)
+
+
 def _row(name: str, rows: Rows, weights: Floats, draws: int, seed: int) -> dict[str, Any]:
     clips = paired(videos(rows))
 

@@ -65,7 +65,7 @@ def evaluate(asked: Asked, created_at: str) -> dict[str, Any]:
         ModelError: the model, a baseline or a fold's model cannot be used.
     """
     card = find_card(asked.model)
-    store = MeasuredPart(asked.data)
+    store = MeasuredPart(asked.data, whole=asked.logits is not None)
     _refuse_useless(store)
     rows, origin, scores_from = _scores(asked, card, store)
     scorer = _sweep_scorer(asked, card, store, rows)

@@ -58,7 +58,16 @@ def test_each_family_is_left_out_once_and_every_run_is_measured_on_all(
     assert {(run.minutes, run.seed, run.data.extra) for run in made} == {(3.0, 5, None)}
     found = json.loads(out.read_text())
     assert set(found["families"]) == set(FAMILIES)
-    assert set(found["video_auc"]) == {"all", *FAMILIES}
+    assert set(found["video_auc"]) == set(found["images"]) == {"all", *FAMILIES}
+    assert all(images > 0 for images in found["images"].values())
+    assert found["videos"]["drawn"] == {"genuine": 2, "manipulated": 2, "groups": 2}
+    assert {name: set(row) for name, row in found["worth"].items()} == {
+        name: {"drawn", "pooled"} for name in FAMILIES
+    }
+    for name, row in found["families"].items():
+        assert row["loss"][0] == pytest.approx(row["trained"][0] - row["left_out"][0], abs=2e-3)
+        gap = found["video_auc"]["all"][0] - found["video_auc"][name][0]
+        assert found["worth"][name]["pooled"][0] == pytest.approx(gap, abs=2e-3)
     rows = [*found["video_auc"].values()]
     rows += [row[kind] for row in found["families"].values() for kind in ("trained", "left_out")]
     for value, low, high in rows:

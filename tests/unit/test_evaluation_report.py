@@ -192,10 +192,13 @@ def test_a_model_run_on_clips_that_it_may_know_is_warned_about_in_red(folder, to
 
 
 def test_of_a_split_store_only_the_test_part_is_measured(folder):
-    part = MeasuredPart(write_store(folder / "split", split=("train", "train", "train", "test")))
+    place = write_store(folder / "split", split=("train", "train", "train", "test"))
+    part = MeasuredPart(place)
     assert {facts["group"] for facts in part.facts} == {"person3"}
     assert len(part) == len(part.serve) == 2 * CROPS
     assert part[0].image.shape == (112, 112, 3)
+    facts = json.loads((place / "facts.json").read_text())
+    assert MeasuredPart(place, whole=True).facts == facts
 
 
 def test_people_are_dealt_so_that_every_rest_holds_both_labels():
