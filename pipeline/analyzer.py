@@ -39,7 +39,8 @@ from pipeline.types import (
 )
 
 SHED_CLASSIFY = (1.0, 2.0, 4.0, 4.0)
-"""By how much classification is stretched at each shedding level: it is shed first."""
+"""By how much classification is stretched at each shedding level: it is shed first, but a window
+gets as many looks as it needs, or a busy machine would have nothing to say for ever."""
 SHED_FACES = (1.0, 1.0, 1.0, 0.3)
 """Which share of the face limit is kept at each level: shed next. Landmarks are shed last,
 by the frames that never get here."""
@@ -233,7 +234,8 @@ class StreamAnalyzer:
         self._stopwatch.lap("crop")
         scores = iter(self._models.classifier([clip for clip in clips if clip is not None]))
         self._stopwatch.lap("classify")
-        pause_s = self._settings.classify_every_s * SHED_CLASSIFY[shed]
+        stretched_s = self._settings.classify_every_s * SHED_CLASSIFY[shed]
+        pause_s = min(stretched_s, self._settings.longest_pause_s)
         for look, clip in zip(due, clips, strict=True):
             score = next(scores) if clip is not None else None
             weight = trust(look.quality, self._settings.fuse)

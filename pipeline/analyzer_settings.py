@@ -26,3 +26,8 @@ class AnalyzerSettings:
     alert: AlertSettings = field(default_factory=AlertSettings)
     preset: str | None = None
     """A known system's rule (pipeline/presets) that judges in the place of fakewatch's own."""
+
+    @property
+    def longest_pause_s(self) -> float:
+        """Between two looks of the classifier: a window must get its fewest, and two to spare."""
+        return max(self.classify_every_s, self.window_s / (self.window_min_samples + 2))

@@ -52,6 +52,18 @@ async def test_a_graphics_card_that_failed_is_said_at_the_head_of_the_page(open_
     await wait_for(page, f"{badge} === null")
 
 
+async def test_a_service_that_is_silent_is_not_called_analysing(open_page):
+    page, chip = await open_page(), "document.querySelector('fw-stage .chip').innerText"
+    await start_webcam(page)
+    await wait_for(page, f"{chip} === 'Analysing'")
+    await page.route("**/api/info", lambda route: route.abort())
+    await wait_for(page, f"{chip} === 'No answer from the service'")
+    await page.unroute("**/api/info")
+    await wait_for(page, f"{chip} === 'Analysing'")
+    assert all("api/info" in complaint for complaint in page.expected)
+    page.expected.clear()
+
+
 async def test_the_box_sits_on_the_face_while_it_moves(open_page):
     page = await open_page()
     await start_webcam(page)

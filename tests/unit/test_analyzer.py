@@ -227,8 +227,22 @@ def test_the_classifier_keeps_its_beat_and_is_shed_first() -> None:
             analyzer(frame(index / 15), shed)
         counts.append(len(classifier.batches))
     assert counts[0] == pytest.approx(40, abs=2)
-    assert counts[1] == pytest.approx(20, abs=2)
-    assert counts[2] == counts[3] == pytest.approx(10, abs=2)
+    assert counts[1] == counts[2] == counts[3] == pytest.approx(25, abs=2)
+
+
+@pytest.mark.parametrize("shed", [1, 2, 3])
+def test_however_busy_the_machine_is_a_window_gets_the_looks_it_needs(shed) -> None:
+    analyzer = analyzer_with()
+    readings = [analyzer(frame(index / 15), shed).readings[0] for index in range(150)]
+    assert {reading.state for reading in readings[75:]} == {State.CLEAR}
+
+
+def test_a_classifier_with_windows_that_need_few_looks_is_stretched_fourfold() -> None:
+    classifier = BrightnessClassifier()
+    analyzer = analyzer_with(classifier=classifier, window_min_samples=2)
+    for index in range(150):
+        analyzer(frame(index / 15), 2)
+    assert len(classifier.batches) == pytest.approx(10, abs=2)
 
 
 def test_detection_runs_on_its_own_cadence() -> None:

@@ -6,6 +6,7 @@ import { drawFaces, freshness } from "../overlay.js";
 import { streamState } from "../words.js";
 
 const DEFAULT_CAMERA_MS = 30;
+const SILENT = { text: "No answer from the service", tone: "warn" };
 
 export class Stage extends HTMLElement {
   #book = null;
@@ -39,6 +40,7 @@ export class Stage extends HTMLElement {
     book.addEventListener("analysis", ({ detail }) => this.#noteResult(detail));
     book.addEventListener("streams", () => this.#tellState());
     book.addEventListener("select", () => this.#tellState());
+    book.addEventListener("info", () => this.#tellState());
   }
 
   /** Show this page's own video, or (null) the pictures of the selected camera. */
@@ -122,7 +124,8 @@ export class Stage extends HTMLElement {
 
   #tellState() {
     const status = this.#book.stream?.status;
-    const { text, tone } = streamState(status?.state ?? "connecting");
+    // What was said last of a stream says nothing once the service is silent.
+    const { text, tone } = this.#book.reachable ? streamState(status?.state ?? "connecting") : SILENT;
     setText(this.#chip, text);
     this.#chip.dataset.tone = tone;
   }
