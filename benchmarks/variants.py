@@ -2,7 +2,9 @@
 
 `python -m benchmarks.variants runs/tune-0 runs/tune-1 runs/tune-2`: each fold's run of
 `export.crossval` is exported, quantised and halved like the model that ships, and scores the clips
-of its fold. The shipped weights have seen all of those clips, and would show no cost.
+of its fold. With `--unseen` the runs (of `--leave-one-out`) were trained on no clip at all: each
+scores all of them by its last weights, and the figures are means over the runs. The shipped weights
+have seen all clips, and would show no cost.
 """
 
 import argparse
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 
 from benchmarks.record import record
 from export.crops import CropStore
-from export.evaluate import by_video, onnx_logits
-from export.evaluation.bootstrap import difference, group_draws
+from export.evaluate import Videos, by_video, onnx_logits
+from export.evaluation.bootstrap import Measure, difference, group_draws
 from export.evaluation.measures import auc
 from export.folds import folds
 from export.half import halve
@@ -36,33 +38,42 @@ Facts = list[dict[str, Any]]
 
 
 def main() -> None:
-    """Score all folds by all variants and record what each costs."""
+    """Score all clips by all variants and record what each costs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, help="of the folds, in their order")
+    parser.add_argument("--unseen", action="store_true", help="the runs saw no clip: no folds")
     parser.add_argument("--crops", type=Path, default=Path("data/crops"))
     args = parser.parse_args()
     clips, train = CropStore(args.crops / "dev"), CropStore(args.crops / "train")
-    numbers = np.array(folds(clips.facts))
-    if len(args.runs) != len(np.unique(numbers)):
+    numbers = np.zeros(len(clips), np.int64) if args.unseen else np.array(folds(clips.facts))
+    if not args.unseen and len(args.runs) != len(np.unique(numbers)):
         parser.error(f"There are {len(np.unique(numbers))} folds.")
     samples = np.array(train.serve[training_rows(train)[0]])
     logging.disable(logging.WARNING)  # the quantiser's advice
-    logits = scored(args.runs, clips, numbers, samples)
+    parts = [[run] for run in args.runs] if args.unseen else [args.runs]
+    weights = "net" if args.unseen else "ema"
+    logits = [scored(runs, weights, clips, numbers, samples) for runs in parts]
     runs = " ".join(run.name for run in args.runs)
+    seen = "each on all clips, none of which it was trained on" if args.unseen else "clips held out"
     figures = {
-        "what": f"fold models {runs}, clips held out, FaceForensics++ c23 and DeepFaceLive pooled",
+        "what": f"{runs}: {seen}; FaceForensics++ c23 and DeepFaceLive pooled",
         "largest_loss": LARGEST_LOSS,
+        "videos": {name: counts(clips.facts, sources) for name, sources in SETS.items()},
         "variants": {
-            name: costs(clips.facts, logits["fp32"], logits[name])
-            for name in logits
-            if name != "fp32"
+            name: costs(clips.facts, *([one[kind] for one in logits] for kind in ("fp32", name)))
+            for name in ("int8", "fp16")
         },
     }
-    print(record("variants", f"python -m benchmarks.variants {runs}", figures), figures)  # noqa: T201
+    command = f"python -m benchmarks.variants {'--unseen ' * args.unseen}{runs}"
+    print(record("variants", command, figures), figures)  # noqa: T201
 
 
 def scored(
-    runs: Sequence[Path], clips: CropStore, numbers: NDArray[np.int64], samples: NDArray[np.uint8]
+    runs: Sequence[Path],
+    weights: str,
+    clips: CropStore,
+    numbers: NDArray[np.int64],
+    samples: NDArray[np.uint8],
 ) -> dict[str, Floats]:
     """Raw logits of every crop by the model of its fold, by precision."""
     found = {name: np.full(len(clips), np.nan) for name in ("fp32", "int8", "fp16")}
@@ -71,7 +82,7 @@ def scored(
         crops = np.array(clips.serve[rows])
         with tempfile.TemporaryDirectory() as folder:
             paths = {name: Path(folder) / f"{name}.onnx" for name in found}
-            write_onnx(load_checkpoint(run / "last.pt"), crops.shape[1], paths["fp32"])
+            write_onnx(load_checkpoint(run / "last.pt", weights), crops.shape[1], paths["fp32"])
             quantise(paths["fp32"], paths["int8"], samples)
             halve(paths["fp32"], paths["fp16"])
             for name, path in paths.items():
@@ -79,27 +90,53 @@ def scored(
     return found
 
 
-def costs(facts: Facts, whole: Floats, small: Floats) -> dict[str, Any]:
-    """Video AUC of both and the variant's less the whole one's, by set, paired by group."""
+def counts(facts: Facts, sources: Sequence[str]) -> dict[str, int]:
+    """Videos of a set by label, and the groups that are drawn."""
+    videos = {fact["path"]: fact for fact in facts if fact["source"] in sources}.values()
+    return {
+        "genuine": sum(fact["label"] == 0 for fact in videos),
+        "manipulated": sum(fact["label"] == 1 for fact in videos),
+        "groups": len({fact["group"] for fact in videos}),
+    }
+
+
+def costs(facts: Facts, whole: Sequence[Floats], small: Sequence[Floats]) -> dict[str, Any]:
+    """Video AUC of both and the variant's less the whole one's, by set, paired by group.
+
+    `whole` and `small` hold the logits of one model each, or of several: their mean AUC counts.
+    """
     table: dict[str, Any] = {}
     for name, sources in SETS.items():
-        pair = [by_video(facts, logits) for logits in (whole, small)]
-        keep = np.isin(np.array(pair[0].sources), sources)
-        before, after = (videos.only(keep) for videos in pair)
-        ones = np.ones((1, len(before.labels)))
-        gap = difference(
-            lambda weights, v=after: auc(v.scores, v.labels, weights),  # type: ignore[misc]
-            lambda weights, v=before: auc(v.scores, v.labels, weights),  # type: ignore[misc]
-            group_draws(before.groups),
-        ).interval
+        pairs = [[_of(facts, logits, sources) for logits in models] for models in (whole, small)]
+        before, after = (_mean_auc(videos) for videos in pairs)
+        ones = np.ones((1, len(pairs[0][0].labels)))
+        gap = difference(after, before, group_draws(pairs[0][0].groups)).interval
         table[name] = {
-            "fp32": round(float(auc(before.scores, before.labels, ones)[0]), 4),
-            "variant": round(float(auc(after.scores, after.labels, ones)[0]), 4),
+            "fp32": round(float(before(ones)[0]), 4),
+            "variant": round(float(after(ones)[0]), 4),
             "difference": [round(value, 4) for value in (gap.value, gap.low, gap.high)],
         }
-    moved = small - whole
-    table["logit"] = {"mean_gap": round(float(moved.mean()), 4), "sd": round(float(moved.std()), 4)}
+    moved = np.array(small) - np.array(whole)
+    of_each = moved.std(axis=1)
+    table["logit"] = {
+        "largest_mean_gap": round(float(np.abs(moved.mean(axis=1)).max()), 4),
+        "sd": round(float(np.sqrt((of_each**2).mean())), 4),
+        "sd_of_fp32": round(float(np.array(whole).std(axis=1).mean()), 4),
+    }
     return table
+
+
+def _of(facts: Facts, logits: Floats, sources: Sequence[str]) -> Videos:
+    videos = by_video(facts, logits)
+    return videos.only(np.isin(np.array(videos.sources), sources))
+
+
+def _mean_auc(models: Sequence[Videos]) -> Measure:
+    def measure(weights: Floats) -> Floats:
+        each = [auc(videos.scores, videos.labels, weights) for videos in models]
+        return np.asarray(np.mean(each, axis=0), np.float64)
+
+    return measure
 
 
 if __name__ == "__main__":

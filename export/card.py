@@ -1,12 +1,12 @@
 """Writes a classifier's card: facts, calibration, thresholds and measured figures."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from export.calibrate import Calibration
-from pipeline.model_card import Golden, ModelCard, Thresholds, read_card, sha256_of
+from pipeline.model_card import Golden, ModelCard, ReferenceScale, Thresholds, read_card, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def write_card(
     *,
     frames: int = 1,
     precision: str = "fp32",
+    reference: ReferenceScale | None = None,
 ) -> ModelCard:
     """Write `NAME.toml` beside the ONNX file and read it back as the service would.
 
@@ -52,7 +53,7 @@ def write_card(
         'labels = ["genuine", "fake"]',
         f"temperature = {calibration.temperature:.4f}",
         f"bias = {calibration.bias:.4f}",
-        *_tables(crop, thresholds, metrics),
+        *_tables(crop, thresholds, reference, metrics),
         *(_golden(golden) if golden else ()),
     ]
     path = model.with_suffix(".toml")
@@ -60,7 +61,13 @@ def write_card(
     return read_card(path)
 
 
-def _tables(crop: tuple[int, float], thresholds: Thresholds, metrics: dict[str, Any]) -> list[str]:
+def _tables(
+    crop: tuple[int, float],
+    thresholds: Thresholds,
+    reference: ReferenceScale | None,
+    metrics: dict[str, Any],
+) -> list[str]:
+    scale = asdict(reference) if reference else {}
     return [
         "",
         "[crop]",
@@ -70,6 +77,8 @@ def _tables(crop: tuple[int, float], thresholds: Thresholds, metrics: dict[str, 
         "[thresholds]",
         f"raise_at = {thresholds.raise_at:.4f}",
         f"clear_at = {thresholds.clear_at:.4f}",
+        *(["", "[reference]"] if scale else []),
+        *(f"{name} = {value:.4f}" for name, value in scale.items()),
         "",
         "[metrics]",
         *(f"{name} = {_toml(value)}" for name, value in metrics.items()),

@@ -19,18 +19,18 @@ from export import architectures
 from export.architectures.sequence import SequenceNet, ServedSequence
 from export.crop_net import Served
 from export.nets import Lite0, fold_norms
-from export.onnx_graph import drop_identities, rewrite_prelu
+from export.onnx_graph import drop_identities, fold_pads, rewrite_prelu
 
 PARITY = 1e-3
 OPSET = 17
 
 
-def load_checkpoint(path: Path) -> nn.Module:
-    """The moving average of a run's weights, ready to serve."""
+def load_checkpoint(path: Path, weights: str = "ema") -> nn.Module:
+    """The moving average of a run's weights, or by "net" the last ones, ready to serve."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     name = state.get("architecture", architectures.DEFAULT)
     net = architectures.build(name, state.get("size_px", 160))
-    architectures.load_state(net, state["ema"])
+    architectures.load_state(net, state[weights])
     backbone = net.backbone if isinstance(net, SequenceNet) else net
     if isinstance(backbone, Lite0):
         fold_norms(backbone)
@@ -59,6 +59,7 @@ def write_onnx(net: nn.Module, size_px: int, path: Path, frames: int = 1) -> flo
     graph = onnx.load(str(path))
     drop_identities(graph)
     rewrite_prelu(graph)
+    fold_pads(graph, {"crops": probe})
     onnx.save(graph, str(path))
     onnx.checker.check_model(graph)
     gap = parity(served, path, probe)

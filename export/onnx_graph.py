@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +129,61 @@ def rewrite_prelu(model: onnx.ModelProto) -> None:
         ]
     replace_nodes(model, nodes)
     drop_unused_constants(model)
+
+
+def fold_pads(model: onnx.ModelProto, feeds: Mapping[str, NDArray[np.generic]]) -> None:
+    """Let convolutions pad by themselves what a Pad with zeros before them pads for them alone.
+
+    ONNX Runtime leaves the layout, or the int8, that its convolutions work in for every Pad. The
+    widths must not depend on what the graph is fed; any `feeds` will do to learn them.
+    """
+    graph = model.graph
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    outputs = {entry.name for entry in graph.output}
+    pads = [
+        node
+        for node in graph.node
+        if node.op_type == "Pad" and _pads_with_zeros(node)
+        and node.output[0] not in outputs
+        and all(_pads_nothing(reader) for reader in readers.get(node.output[0], ()))
+    ]  # fmt: skip
+    widths = _values(model, {node.input[1] for node in pads}, feeds)
+    for pad in pads:
+        sides = widths[pad.input[1]].reshape(2, -1)
+        if sides.min() < 0 or sides[:, :2].any():
+            continue
+        for reader in readers[pad.output[0]]:
+            kept = [entry for entry in reader.attribute if entry.name != "pads"]
+            del reader.attribute[:]
+            reader.attribute.extend([*kept, helper.make_attribute("pads", sides[:, 2:].ravel())])
+            reader.input[0] = pad.input[0]
+    replace_nodes(model, _in_order(graph))
+    drop_unused_constants(model)
+
+
+def _pads_with_zeros(node: onnx.NodeProto) -> bool:
+    """Its mode is "constant", and no other value than zero is given."""
+    modes = [entry.s for entry in node.attribute if entry.name == "mode"]
+    return all(mode == b"constant" for mode in modes) and not any(node.input[2:])
+
+
+def _pads_nothing(node: onnx.NodeProto) -> bool:
+    facts = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+    own = facts.get("auto_pad", b"NOTSET") != b"NOTSET" or any(facts.get("pads", ()))
+    return node.op_type == "Conv" and not own
+
+
+def _values(
+    model: onnx.ModelProto, names: Collection[str], feeds: Mapping[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.generic]]:
+    """Of inner tensors, when the graph is fed so."""
+    shown = onnx.ModelProto.FromString(model.SerializeToString())
+    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    found = run_model(shown, feeds)[len(model.graph.output) :] if names else []
+    return dict(zip(names, found, strict=True))
 
 
 def _scale_channels(source: str, scale: str, target: str, channels: int) -> onnx.NodeProto:

@@ -105,7 +105,8 @@ def _train_and_score(
 ) -> Scored:
     train(run, folder)
     model = folder / run.name / "model.onnx"
-    write_onnx(load_checkpoint(model.with_name("last.pt")), run.size_px, model)
+    # The moving average of so short a run still holds the weights that it began with.
+    write_onnx(load_checkpoint(model.with_name("last.pt"), "net"), run.size_px, model)
     rule = CropRule(run.size_px, SERVE_MARGIN)
     seen = np.stack([served(store, index, rule) for index in range(len(store))])
     curve = (folder / run.name / "curve.jsonl").read_text(encoding="utf-8").splitlines()

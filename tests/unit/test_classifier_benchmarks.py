@@ -39,10 +39,12 @@ def test_a_variant_that_ranks_alike_costs_nothing_and_one_that_turns_a_set_round
         for source in ("ffpp_c23", "deepfacelive") for group in range(5) for label in (0, 1)
     ]  # fmt: skip
     logits = np.array([float(fact["label"]) for fact in facts])
-    same = variants.costs(facts, logits, logits - 0.25)
+    same = variants.costs(facts, [logits], [logits - 0.25])
     assert same["pooled"] == {"fp32": 1.0, "variant": 1.0, "difference": [0.0, 0.0, 0.0]}
-    assert same["logit"] == {"mean_gap": -0.25, "sd": 0.0}
+    assert same["logit"] == {"largest_mean_gap": 0.25, "sd": 0.0, "sd_of_fp32": 0.5}
     turned = np.where([fact["source"] == "ffpp_c23" for fact in facts], -logits, logits)
-    worse = variants.costs(facts, logits, turned)
+    worse = variants.costs(facts, [logits], [turned])
     assert worse["ffpp_c23"]["difference"] == [-1.0, -1.0, -1.0]
     assert worse["deepfacelive"]["difference"] == [0.0, 0.0, 0.0]
+    half = variants.costs(facts, [logits, logits], [logits, turned])
+    assert half["ffpp_c23"]["difference"] == [-0.5, -0.5, -0.5]

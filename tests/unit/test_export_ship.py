@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from export.crops import CropStore
-from export.ship import ship
+from export.measure_reference import write_reference
+from export.ship import ship, ship_variant
 from export.variant import notes
 from pipeline.load import adapter
+from pipeline.model_card import ReferenceScale, read_card
 from pipeline.onnx_session import Device
 from tests.drawn_store import write_store
 from tests.toy_models import write_classifier
@@ -49,7 +51,7 @@ def config(place: Path) -> dict[str, Any]:
 
 
 def test_a_shipped_model_is_calibrated_measured_and_accepted_by_the_service(place: Path) -> None:
-    card = ship(config(place), None, place / "store", place / "out")
+    card = ship(config(place), place / "store", place / "out")
     adapter(card)(card, Device.CPU)
     metrics = dict(card.metrics)
     assert card.path == place / "out/mine.onnx"
@@ -61,12 +63,16 @@ def test_a_shipped_model_is_calibrated_measured_and_accepted_by_the_service(plac
 
 
 def test_a_variant_is_calibrated_by_its_gap_and_says_what_it_costs(place: Path) -> None:
-    card = ship(config(place), None, place / "store", place / "out")
-    small = ship(config(place), "int8", place / "store", place / "out")
+    card = ship(config(place), place / "store", place / "out")
+    write_reference(place / "out/mine.toml", ReferenceScale(1.0, 2.0, 0.5))
+    small = ship_variant(config(place), "int8", place / "out")
     assert (small.name, small.precision) == ("mine-int8", "int8")
     for logit in (-2.0, 0.0, 3.0):
         as_fp32 = logit / card.temperature + card.bias
-        assert (logit + SHIFT) / small.temperature + small.bias == pytest.approx(as_fp32, abs=0.1)
+        assert (logit + SHIFT) / small.temperature + small.bias == pytest.approx(as_fp32, abs=1e-3)
+    assert small.thresholds == card.thresholds
+    assert small.reference == read_card(place / "out/mine.toml").reference
+    assert dict(small.metrics)["pooled_video_auc"] == dict(card.metrics)["pooled_video_auc"]
     note = dict(small.metrics)["note"]
     assert "0.0000 on deepfacelive" in note
     assert "0.0024 on ffpp_c23" in note
@@ -74,5 +80,6 @@ def test_a_variant_is_calibrated_by_its_gap_and_says_what_it_costs(place: Path) 
 
 
 def test_a_variant_that_was_refused_is_not_shipped(place: Path) -> None:
+    ship(config(place), place / "store", place / "out")
     with pytest.raises(FileNotFoundError):
-        ship(config(place), "fp16", place / "store", place / "out")
+        ship_variant(config(place), "fp16", place / "out")

@@ -13,6 +13,7 @@ from export.onnx_graph import (
     canonize,
     drop_identities,
     drop_unused_constants,
+    fold_pads,
     require_hash,
     rewrite_prelu,
     run_model,
@@ -129,3 +130,50 @@ def test_a_weight_behind_an_identity_is_read_directly() -> None:
     assert model.graph.node[0].input[:] == ["x", "weight"]
     (found,) = run_model(model, {"x": np.array([1, 1], np.float32)})
     assert found.tolist() == [2, 3]
+
+
+def padded(value: float | None = None, *, read_twice: bool = False) -> onnx.ModelProto:
+    """A Pad of one row and column at the end, whose widths are worked out, and a convolution."""
+    rest = ["value"] if value is not None else []
+    nodes = [
+        helper.make_node("Concat", ["none", "some"], ["widths"], axis=0),
+        helper.make_node("Pad", ["in", "widths", *rest], ["padded"]),
+        helper.make_node(
+            "Conv", ["padded", "kernel"], ["out"], kernel_shape=[3, 3], strides=[2, 2]
+        ),
+    ]
+    if read_twice:
+        nodes.append(helper.make_node("Relu", ["padded"], ["again"]))
+    outputs = [("out", [1, 4, 4, 4]), ("again", [1, 2, 9, 9])][: 1 + read_twice]
+    graph = helper.make_graph(
+        nodes, "padded",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, 2, SIDE_PX, SIDE_PX])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
+    random = np.random.default_rng(2)
+    add_constant(model, "none", np.zeros(6, np.int64))
+    add_constant(model, "some", np.ones(2, np.int64))
+    add_constant(model, "kernel", random.normal(size=(4, 2, 3, 3)).astype(np.float32))
+    if value is not None:
+        add_constant(model, "value", np.float32(value))
+    return model
+
+
+def test_a_convolution_that_pads_by_itself_gives_the_same() -> None:
+    model = padded()
+    feeds = {"in": np.random.default_rng(3).normal(size=(1, 2, 8, 8)).astype(np.float32)}
+    (expected,) = run_model(model, feeds)
+    fold_pads(model, feeds)
+    assert [node.op_type for node in model.graph.node] == ["Conv"]
+    assert {entry.name for entry in model.graph.initializer} == {"kernel"}
+    assert np.array_equal(run_model(model, feeds)[0], expected)
+
+
+@pytest.mark.parametrize("model", [padded(1.0), padded(read_twice=True)], ids=["ones", "shared"])
+def test_a_pad_that_a_convolution_cannot_do_stays(model: onnx.ModelProto) -> None:
+    feeds = {"in": np.random.default_rng(3).normal(size=(1, 2, 8, 8)).astype(np.float32)}
+    expected = run_model(model, feeds)
+    fold_pads(model, feeds)
+    assert "Pad" in {node.op_type for node in model.graph.node}
+    assert np.array_equal(run_model(model, feeds)[0], expected[0])
