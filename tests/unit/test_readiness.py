@@ -100,6 +100,36 @@ def test_rounding_is_no_change_of_mind(judge, canary, health):
     assert canary._trouble == "it has not been asked yet"
 
 
+@pytest.mark.fault("F20")
+def test_another_classifier_is_held_against_its_own_first_answer(judge, metrics):
+    using = [judge]
+    canary = Canary(lambda: using[0], metrics, every_s=30)
+    canary.ask()
+    using[0] = Judge()
+    using[0].answer = FrameScore(2.0, 0.88)
+    canary.ask()
+    assert canary._trouble == "it has not been asked yet", "nothing was wrong so far"
+    using[0].answer = FrameScore(0.0, 0.5)
+    canary.ask()
+    assert canary._trouble == "it answers otherwise than at the start"
+
+
+@pytest.mark.fault("F20")
+def test_an_answer_that_comes_after_the_swap_says_nothing_of_the_other(judge, metrics):
+    using = [judge]
+    canary = Canary(lambda: using[0], metrics, every_s=30)
+
+    class Late(Judge):
+        def __call__(self, crops):
+            using[0] = judge
+            return [None]
+
+    using[0] = Late()
+    canary.ask()
+    assert canary._trouble == "it has not been asked yet"
+    assert not canary.check().ok
+
+
 def test_on_the_way_down_it_is_not_ready(health, canary):
     canary.ask()
     health.draining = True
