@@ -2,7 +2,7 @@
 
 FakewatchError
 |- SettingsError                    start refused
-|- ModelError                       start refused
+|- ModelError                       start refused; on a reload the models before go on
 |  |- ModelCardError
 |  |- ModelLoadError
 |  `- DeviceError                   what the model runs on fails, not the model
@@ -24,7 +24,7 @@ class SettingsError(FakewatchError):
 
 
 class ModelError(FakewatchError):
-    """A model cannot be used; the service does not start."""
+    """A model cannot be used; the service does not start, or goes on with those before."""
 
 
 class ModelCardError(ModelError):
