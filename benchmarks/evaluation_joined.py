@@ -16,7 +16,8 @@ from benchmarks.evaluation import PLOTS
 from benchmarks.record import RESULTS
 from export.crops import CropStore
 from export.evaluation import baselines, words
-from export.evaluation.plots import Plot, baseline_bars
+from export.evaluation.drawing import Plot
+from export.evaluation.plots import baseline_bars
 from export.evaluation.scorer import find_card, open_scorer, score_store
 from export.evaluation.sweep_plots import left_out
 

@@ -158,8 +158,9 @@ def run_import(args: argparse.Namespace) -> int:
     folder = args.directory or models_directory()
     _require_free(folder, args.name, replace=args.force)
     pictures = _labelled(args) if args.fakes else None
-    from export.importing.foreign import form_of, read_foreign
+    from export.importing.foreign import form_of
     from export.importing.importer import guess_probability, import_model
+    from export.importing.readers import read_foreign
 
     foreign = read_foreign(args.source, args.size_px, args.architecture)
     form = form_of(foreign.model, args.size_px)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from export.evaluation.plots import Plot
+from export.evaluation.drawing import Plot
 from export.evaluation.words import ORIGINS
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from numpy.typing import NDArray
 
 from export.crops import CropStore
-from export.evaluation.plots import STYLE, Plot, finished
+from export.evaluation.drawing import STYLE, Plot, finished
 from export.evaluation.rows import Rows
 from export.evaluation.scorer import Scorer, served
 

@@ -1,57 +1,21 @@
 """The plots of a report as PNG bytes, each with its words for those who cannot see it."""
 
-import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy.stats import norm
 
-# Okabe and Ito (2008): told apart by those who see few colours; with dashes as a second sign.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-GENUINE, FAKE = COLOURS[0], COLOURS[1]
-STYLE: Any = {
-    "font.size": 11, "axes.grid": True, "grid.alpha": 0.3, "axes.spines.top": False,
-    "axes.spines.right": False, "figure.facecolor": "white", "legend.frameon": False,
-    "savefig.dpi": 100, "lines.linewidth": 2.0, "axes.axisbelow": True,
-    "svg.hashsalt": "fakewatch",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """One picture."""
-
-    name: str
-    title: str
-    png: bytes
-    alt: str
-    """What it shows, in words and figures."""
-
-
-def finished(name: str, title: str, figure: Figure, alt: str) -> Plot:
-    """Draw into bytes; the same figures give the same bytes."""
-    figure.set_layout_engine("constrained")
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    plt.close(figure)
-    return Plot(name, title, out.getvalue(), alt)
+from export.evaluation import sweep_plots
+from export.evaluation.drawing import COLOURS, DASHES, FAKE, GENUINE, STYLE, Plot, finished, said
 
 
 def all_plots(report: dict[str, Any], curves: dict[str, list[dict[str, float]]]) -> list[Plot]:
     """Every plot that there are figures for, in the order of the page."""
-    from export.evaluation import sweep_plots
-
     drawers: tuple[Callable[[dict[str, Any]], Plot | None], ...] = (
         roc, det, precision, histograms, confusion, reliability, risk, baseline_bars,
         sweep_plots.robustness, sweep_plots.methods_heat, sweep_plots.left_out,
@@ -61,14 +25,6 @@ def all_plots(report: dict[str, Any], curves: dict[str, list[dict[str, float]]])
         found = [drawer(report) for drawer in drawers]
         found.append(sweep_plots.training(curves))
     return [plot for plot in found if plot is not None]
-
-
-def said(row: list[float | None]) -> str:
-    """For example 0.80 [0.72 to 0.87]."""
-    value, low, high = row
-    if value is None:
-        return "unknown"
-    return f"{value:.2f}" + ("" if low is None or high is None else f" [{low:.2f} to {high:.2f}]")
 
 
 def _lines(axes: Axes, report: dict[str, Any]) -> list[str]:

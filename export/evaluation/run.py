@@ -14,11 +14,12 @@ from export.crops import CropStore
 from export.evaluate import trivial_scores
 from export.evaluation import sweep
 from export.evaluation.document import Evidence, document
+from export.evaluation.drawing import Plot
 from export.evaluation.faces import face_facts
 from export.evaluation.measured_part import MeasuredPart
 from export.evaluation.page import render
 from export.evaluation.pictures import heat_maps
-from export.evaluation.plots import Plot, all_plots
+from export.evaluation.plots import all_plots
 from export.evaluation.rows import Floats, Rows, frames, videos
 from export.evaluation.scorer import (
     Scorer,

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from export.evaluation.plots import COLOURS, FAKE, GENUINE, Plot, finished, said
+from export.evaluation.drawing import COLOURS, FAKE, GENUINE, Plot, finished, said
 
 
 def robustness(report: dict[str, Any]) -> Plot | None:

@@ -12,7 +12,7 @@ __all__ = ["FaceCrop", "Family", "Forgery", "families", "forge"]
 
 
 def families(generator: Path | None) -> dict[str, Family]:
-    """Every family by name; `generator` is what `python -m export.forgery.autoencoder` writes."""
+    """Every family by name; `generator` is what `python -m export.fit_autoencoder` writes."""
     return {
         "self_blend": self_blend.forge,
         "live_swap": LiveSwap(generator),

@@ -7,8 +7,9 @@ import pytest
 
 from export.augment import Look, seen
 from export.codec import CodecSettings, encoded
+from export.fit_autoencoder import fit
 from export.forgery import FaceCrop, families
-from export.forgery.autoencoder import SIZE_PX, fit
+from export.forgery.autoencoder import SIZE_PX
 from export.forgery.masks import EYES, LIPS, OVAL
 
 SIDE = 200

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.card import CardTexts
 from export.importing.contract import SCALES, Contract
-from export.importing.foreign import Foreign, form_of, read_foreign
+from export.importing.foreign import Foreign, form_of
 from export.importing.importer import (
     Imported,
     guess_probability,
@@ -18,6 +18,7 @@ from export.importing.importer import (
     probe_crops,
     run_wrapped,
 )
+from export.importing.readers import read_foreign
 from pipeline.errors import ModelError, ModelLoadError
 from pipeline.load import adapter
 from pipeline.onnx_session import Device
