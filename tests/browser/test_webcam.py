@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.load import load_models
+from stream_server.loading import load_models_for
 from tests.browser.waiting import start_webcam, wait_for
 from tests.lossy_path import without_candidates
+from tests.toy_models import constant_classifier, toy_directory
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,6 +41,21 @@ async def test_the_webcam_shows_a_boxed_face_with_its_score_and_counts_blinks(op
     assert figures["rtt"].endswith(" ms")
     assert await page.locator("fw-header .badge").all_inner_texts() == ["toy-green 1", "CPU"]
     await shoot(page, "webcam-light")
+
+
+@pytest.mark.fault("F20")
+async def test_an_open_page_names_the_model_that_a_reload_took(open_page, service, tmp_path):
+    page, badge = await open_page(), "document.querySelector('fw-header .badge').innerText"
+    in_use, before = service.wiring.in_use, load_models_for(service.wiring.settings.models)
+    await start_webcam(page)
+    await wait_for(page, f"{badge} === 'toy-green 1'")
+    card = constant_classifier(tmp_path, -4.0, "other")
+    in_use.take(load_models(toy_directory(tmp_path, card), classifier="other"))
+    try:
+        await wait_for(page, f"{badge} === 'other 1'")
+        await wait_for(page, "document.querySelector('fw-face')?.dataset.state === 'clear'")
+    finally:
+        in_use.take(before)
 
 
 @pytest.mark.fault("F22")

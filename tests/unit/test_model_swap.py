@@ -33,6 +33,7 @@ from stream_server.streams.tuning import Tuning
 from tests.alert_desk import CAM, Desk
 from tests.media import DrawnFace, scene
 from tests.toy_models import constant_classifier, toy_directory
+from tests.unit.test_calibration_table import TABLE
 
 QUICK = AnalyzerSettings(window_min_samples=2, alert=AlertSettings(tau_s=0.1, hold_s=0.0))
 
@@ -104,6 +105,16 @@ def test_models_are_loaded_anew_only_where_they_are_others_on_the_disk(directory
     (directory / "toy.onnx").write_bytes(b"cut short")
     with pytest.raises(SettingsError, match=r"models: The model .*toy\.onnx is not the one of its"):
         fresh_models(again, settings, settings)
+
+
+def test_a_calibration_that_fits_the_model_is_taken_with_it_and_another_ones_is_not(directory):
+    settings = settings_of(directory)
+    running = load_models_for(settings.models)
+    foreign = fresh_models(running, settings, settings_of(directory, calibration=TABLE))
+    assert foreign is None, "the card's own thresholds stay"
+    own = TABLE.model_copy(update={"model": running.classifier.card.fingerprint})
+    taken = fresh_models(running, settings, settings_of(directory, calibration=own))
+    assert taken.classifier.card.thresholds == TABLE.thresholds
 
 
 def test_a_change_is_told_by_what_became_of_each_model(directory):

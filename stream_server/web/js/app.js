@@ -95,8 +95,6 @@ async function refresh() {
     book.setReachable(true);
     book.setInfo(info); // models are swapped, and a graphics card may fail
     book.setStreams(views.map((view) => ({ ...view, kind: view.id === book.own ? own.link?.kind : KINDS[view.kind] })));
-    // A reload may take another model while the page is open; every stream says by which it is judged.
-    if (book.info && views.some((view) => view.status.model !== book.info.model)) book.setInfo(await get("api/info"));
   } catch (error) {
     book.setReachable(error.status !== 0);
     if (!book.streamsLoaded) notice(error.message);
