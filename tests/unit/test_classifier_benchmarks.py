@@ -19,6 +19,11 @@ def test_every_model_is_timed_on_one_core_and_the_others_are_given_back(tmp_path
         assert 0 < row["wall_ms"]["p50"] <= row["wall_ms"]["p95"]
 
 
+def test_a_processor_says_whether_it_has_vnni():
+    assert classifier_speed.has_vnni("model name: x\nflags\t\t: fpu avx2 avx512_vnni sse4a\n")
+    assert not classifier_speed.has_vnni("model name: vnni\nflags\t\t: fpu avx2 sse4a\n")
+
+
 def test_the_table_shows_what_was_asked_for_beside_what_was_measured():
     speed = {
         "budgets_ms": {"int8": 3.0},
