@@ -13,8 +13,8 @@ from pipeline.matching import match_cost
 from pipeline.memory import PersonMemory
 from pipeline.types import Box
 
-RECALLED_FOR_S = 10.0
-"""Evidence older than this says nothing about who is there now."""
+RECALLED_FOR_S = 30.0
+"""For so long an alert goes on with whoever is back; scores count as long as a window is."""
 _IOU_AT_LEAST = 0.3
 
 

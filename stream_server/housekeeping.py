@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from pipeline.absent import RECALLED_FOR_S
 from stream_server.alerts import AlertBook
 from stream_server.auth.accounts import Accounts
 from stream_server.live import EventHub
@@ -29,8 +30,8 @@ _TIDY_EVERY_S = 600.0
 _LOOK_EVERY_S = 1.0
 _ACCOUNTS_EVERY_S = 3.0
 _REMEMBER_EVERY_S = 1.0
-_RESUME_S = 30.0
-"""After a crash cameras have so long to show again whom an open alert is about."""
+_RESUME_S = RECALLED_FOR_S + 10.0
+"""After a crash cameras have so long to show again whom an open alert is about, and to judge."""
 _CRASHED = "The service stopped without a farewell while this alert was open."
 
 

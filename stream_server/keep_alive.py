@@ -37,7 +37,7 @@ class KeptAlive:
         while True:
             code = self._serve()
             if self._stopping or code in _FINE:
-                return code
+                return code if code >= 0 else 128 - code  # as a shell says it
             self._deaths.append(time.monotonic())
             while self._deaths[-1] - self._deaths[0] > WITHIN_S:
                 self._deaths.popleft()

@@ -25,8 +25,8 @@ window_min_samples = 2
 """
 """A busy machine is no reason to see nothing."""
 FPS = 12
-TRIES, SOON_S = 4, 7.0
-"""What is older than ten seconds is not gone on with: a start that takes so long proves nothing."""
+TRIES, SOON_S = 3, 20.0
+"""After half a minute nobody goes on: a start that takes nearly as long proves nothing."""
 needs_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes in /proc")
 
 
@@ -113,7 +113,7 @@ def test_after_a_kill_streams_and_their_alerts_go_on_as_the_same(
         before, known = alerts_of(service), len(ask(service, "/api/alerts"))
         killed_s, killed_at = time.monotonic(), datetime.now(UTC)
         kill_worker(service)
-        if time.monotonic() - killed_s < SOON_S:
+        if (back_s := time.monotonic() - killed_s) < SOON_S:
             break
 
     def gone_on():
@@ -130,7 +130,7 @@ def test_after_a_kill_streams_and_their_alerts_go_on_as_the_same(
     }
     assert len(ask(service, "/api/alerts")) == known
     assert len(opened(receiver)) == known
-    assert took_s <= 20
+    assert took_s <= 20 or back_s > 10, "a busy machine starts slowly"
 
 
 @needs_proc

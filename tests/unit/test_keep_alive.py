@@ -1,7 +1,9 @@
 """A service that dies is started again, but not for ever; one that ends is not."""
 
+import os
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -40,6 +42,13 @@ def test_what_dies_too_often_is_left_alone(capfd):
     said = capfd.readouterr().err
     assert said.count("started again.") == 2
     assert "died 2 times within 60 s and is not started again" in said
+
+
+def test_who_asks_it_to_stop_while_it_starts_is_obeyed(capfd):
+    ask = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    ask.start()
+    assert KeptAlive(python("import time; time.sleep(60)")).run() == 128 + signal.SIGTERM
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("code", [0, 2])

@@ -1,4 +1,4 @@
-"""After a crash people are gone on with: same alert, same evidence, for ten seconds."""
+"""After a crash people are gone on with: same alert, same evidence, for half a minute."""
 
 import json
 import math
@@ -71,8 +71,8 @@ def test_an_alert_that_was_recalled_ends_when_the_signs_end():
     assert after[-1].alert_id == told[0].alert_id
 
 
-@pytest.mark.parametrize("age_s", [10.5, 60.0])
-def test_what_is_older_than_ten_seconds_says_nothing(age_s):
+@pytest.mark.parametrize("age_s", [30.5, 60.0])
+def test_what_is_older_than_half_a_minute_says_nothing(age_s):
     memory, _ = killed_after(6)
     after = gone_on(memory, age_s)
     assert after[0].readings[0].window.samples <= 1
@@ -107,7 +107,7 @@ def test_nothing_is_remembered_before_the_first_frame():
 PROBS = st.lists(st.one_of(st.none(), st.floats(0, 1)), max_size=40)
 
 
-@given(PROBS, PROBS, st.floats(-1000, 1000))
+@given(PROBS, PROBS, st.integers(-4000, 4000).map(lambda quarters: quarters / 4))
 def test_a_trigger_goes_on_on_any_clock_as_if_nothing_had_happened(before, after, by_s):
     one = AlertTrigger(RULES, AlertSettings())
     for step, prob in enumerate(before):
