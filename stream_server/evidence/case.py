@@ -54,6 +54,8 @@ class Memory:
     """Of two generations: what is dropped is older than a window, and nothing is searched."""
     turned_s: float = -math.inf
     """When the younger one began, by the monotonic clock."""
+    alerts: set[AlertId] = field(default_factory=set)
+    """Open ones whose evidence is gathered."""
 
 
 @dataclass(slots=True)
@@ -64,15 +66,17 @@ class Case:
     change: AlertChange
     """The opening itself, in case that the alert is in no book when the bundle is made."""
     opened_at: datetime
-    """Aware, UTC."""
+    """Aware, UTC; of a resumed one, when it went on."""
     at_s: float
-    """When it opened, by the monotonic clock."""
+    """The same by the monotonic clock."""
     due_s: float
     """When it is to be written, by the monotonic clock; earlier when the stream ends."""
     frame: Frame | None
     """The picture in which it opened, where pictures may be kept."""
     tap: PacketTap | None
     memory: Memory
+    resumed: bool = False
+    """A service that died had opened the alert: it goes on, and its bundle may be there."""
 
     @property
     def alert_id(self) -> AlertId:

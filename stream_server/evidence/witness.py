@@ -91,7 +91,10 @@ class Witness:
                 self._next_shot_s = now_s + EVERY_S
                 self._desk.offer_picture(self._shots, frame, now_s)
         for change in analysis.alerts:
-            if change.phase is AlertPhase.OPENED:
+            if change.phase is AlertPhase.CLOSED:
+                memory.alerts.discard(change.alert_id)
+            elif change.alert_id not in memory.alerts:
+                memory.alerts.add(change.alert_id)
                 self._desk.open_case(self, self._case(memory, change, frame, now_s))
 
     def finish(self) -> None:
@@ -123,6 +126,7 @@ class Witness:
             frame=shown,
             tap=self._tap,
             memory=memory,
+            resumed=change.phase is not AlertPhase.OPENED,
         )
 
     def _note(self, memory: Memory, analysis: Analysis, now_s: float) -> None:

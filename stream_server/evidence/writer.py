@@ -74,7 +74,9 @@ class BundleWriter:
         return any(waiting.alert_id == alert_id for waiting in self._unsaved)
 
     def write(self, case: Case, material: Material, stretch: tuple[float, float]) -> None:
-        """Write as much as there is room for."""
+        """Write as much as there is room for; once for an alert that outlasts a crash."""
+        if case.resumed and self._chain.find(case.alert_id) is not None:
+            return
         try:
             alert: Alert | AlertChange = self._find_alert(case.alert_id)
         except FakewatchError:
@@ -130,6 +132,7 @@ class BundleWriter:
             "asked": self._settings.mode.value,
             "kept": mode.value,
             "note": note,
+            "resumed": case.resumed,
             "models": case.memory.models,
             "settings_sha256": setup.settings_sha256,
             "fakewatch": setup.version,

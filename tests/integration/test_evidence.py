@@ -114,7 +114,7 @@ def test_webcams_and_drawn_people_yield_a_low_rate_clip(tmp_path):
 
 
 @pytest.mark.parametrize("delay_s", [0.1, 0.7, 1.3])
-def test_a_kill_leaves_no_half_bundle(tmp_path, delay_s):
+def test_a_kill_leaves_no_half_bundle_and_each_alert_one(tmp_path, delay_s):
     models = toy_models(tmp_path / "models")
     service = ServiceProcess(tmp_path, models, f"[evidence]\n{CLIP}post_roll_s = 0.5\n")
     folder = service.data / "evidence"
@@ -122,6 +122,7 @@ def test_a_kill_leaves_no_half_bundle(tmp_path, delay_s):
         service.wait_until_up()
         add_door(service)
         wait_until(lambda: service.client.get("/api/alerts").json(), 60, "an alert")
+        (alert,) = service.client.get("/api/alerts").json()
         time.sleep(delay_s)  # the very moment is what is tried
     finally:
         service.end(signal.SIGKILL)
@@ -129,11 +130,19 @@ def test_a_kill_leaves_no_half_bundle(tmp_path, delay_s):
     try:
         again.wait_until_up()
         assert not list(folder.glob(".*")), "what a crash left is gone"
-        known = len(bundles(again))
-        wait_until(lambda: len(bundles(again)) > known, 60, "the next alert's bundle")
+        kept = wait_until(lambda: bundles(again), 60, "the bundle of the alert, which goes on")
+        assert [bundle["alert_id"] for bundle in kept] == [alert["alert_id"]]
+        pending = f"/api/alerts/{alert['alert_id']}"
+        wait_until(lambda: again.client.get(pending).json()["phase"] != "opened", 60, "its news")
+        again.client.delete("/api/streams/door")
     finally:
         again.end()
+    assert len(bundles_in(folder)) == 1, "before the kill or after it, not both"
     assert main(["verify", str(folder)]) == 0
+
+
+def bundles_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
 def add_door(service: ServiceProcess) -> None:
