@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+
 from benchmarks.evaluation import PLOTS
 from benchmarks.record import RESULTS
 from export.crops import CropStore
 from export.evaluation import baselines, words
-from export.evaluation.drawing import Plot
+from export.evaluation.drawing import STYLE, Plot
 from export.evaluation.plots import baseline_bars
 from export.evaluation.scorer import find_card, open_scorer, score_store
 from export.evaluation.sweep_plots import left_out
@@ -43,7 +45,7 @@ def main() -> None:
     figures["joined"] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": "python -m benchmarks.evaluation_joined STORE --baseline MESONETS --families JSON",
-        "baselines": [row["name"] for row in rows],
+        "baselines": [row["name"] for row in figures["baselines"] if "measured_on" in row],
     }
     document["figures"] = figures
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -78,7 +80,8 @@ def joined(figures: Figures, rows: list[Figures], families: Figures | None) -> F
 
 def drawn(figures: Figures) -> list[Plot]:
     """The plots that show what was joined."""
-    return [plot for plot in (baseline_bars(figures), left_out(figures)) if plot is not None]
+    with mpl.rc_context(STYLE):
+        return [plot for plot in (baseline_bars(figures), left_out(figures)) if plot is not None]
 
 
 if __name__ == "__main__":

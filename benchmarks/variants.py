@@ -54,9 +54,9 @@ def main() -> None:
     weights = "net" if args.unseen else "ema"
     logits = [scored(runs, weights, clips, numbers, samples) for runs in parts]
     runs = " ".join(run.name for run in args.runs)
-    seen = "each on all clips, none of which it was trained on" if args.unseen else "clips held out"
+    who = f"mean of {len(args.runs)} models that saw no clip" if args.unseen else "fold models"
     figures = {
-        "what": f"{runs}: {seen}; FaceForensics++ c23 and DeepFaceLive pooled",
+        "what": f"{who} ({runs}), clips held out, FaceForensics++ c23 and DeepFaceLive pooled",
         "largest_loss": LARGEST_LOSS,
         "videos": {name: counts(clips.facts, sources) for name, sources in SETS.items()},
         "variants": {
