@@ -36,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if layer not in LAYERS:
             raise pytest.UsageError(f"{item.path} is in no layer: move it to {', '.join(LAYERS)}")
         item.add_marker(layer)
+        if item.get_closest_marker("nightly"):
+            item.add_marker(pytest.mark.timeout(0))
     if "nightly" not in config.option.markexpr:
         nightly = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=nightly)
