@@ -27,6 +27,8 @@ LONGEST = 2304
 POSITIONS = 16
 """Places of a layer's map that are looked at in every crop."""
 DAMPING = 0.01
+NOISE = 1e-5
+"""Of the squared mean: what single precision makes of the spread of inputs that never change."""
 LEAST_SCALE = 1e-4
 """Of a layer's largest step, for channels whose weights are all but nought."""
 BATCH = 8
@@ -63,8 +65,9 @@ def round_weights(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], crops
         exact = weights.reshape(groups, len(weights) // groups, -1).astype(np.float64)
         most = DEPTHWISE_STEPS if groups > 1 else DENSE_STEPS
         largest = np.abs(exact).max(2)
-        scale = np.maximum(largest, largest.max() * LEAST_SCALE) / most
-        rounded = _round(exact, seen.spread, scale, most)
+        least = LEAST_SCALE * largest.max() or 1.0  # of a layer that begins as nought
+        scale = np.maximum(largest, least) / most
+        rounded = _round(exact, seen, scale, most)
         _store(held[node.input[1]], rounded.reshape(weights.shape))
         if len(node.input) > 2:
             lost = np.einsum("grk,gk->gr", exact - rounded, seen.mean).ravel()
@@ -150,11 +153,12 @@ def _patches(
     return chosen.transpose(1, 0, 3, 2, 4).reshape(groups, count * POSITIONS, -1)
 
 
-def _round(exact: Floats, spread: Floats, scale: Floats, most: int) -> Floats:
+def _round(exact: Floats, seen: Seen, scale: Floats, most: int) -> Floats:
     """Weights (groups, rows, K) on the grid of `scale` (groups, rows), the busiest input first."""
     length = exact.shape[2]
-    power = np.trace(spread, axis1=1, axis2=2) / length
-    spread = spread + np.eye(length) * (DAMPING * power + 1e-12)[:, None, None]
+    power = np.trace(seen.spread, axis1=1, axis2=2) / length
+    noise = NOISE * (seen.mean**2).mean(1)
+    spread = seen.spread + np.eye(length) * (DAMPING * power + noise + 1e-12)[:, None, None]
     order = np.argsort(-np.diagonal(spread, axis1=1, axis2=2), axis=1)
     spread = np.take_along_axis(spread, order[:, :, None], 1)
     spread = np.take_along_axis(spread, order[:, None, :], 2)

@@ -88,6 +88,15 @@ def test_weights_that_are_rounded_together_move_the_logit_less_than_one_by_one(m
     assert np.abs(together - exact).mean() < np.abs(one_by_one - exact).mean() / 2
 
 
+def test_a_layer_whose_weights_are_all_nought_stays_so(model, crops):
+    (entry,) = (entry for entry in model.graph.initializer if entry.name == "wb")
+    entry.CopyFrom(numpy_helper.from_array(np.zeros((8, 8, 1, 1), np.float32), "wb"))
+    steps = round_weights(model, convolutions(model), crops)
+    assert not weights(model)["wb"].any()
+    assert all(row["scale"] > 0 for row in steps["wb"])
+    assert np.isfinite(run_model(model, {"crops": crops})[0]).all()
+
+
 def test_a_dilated_convolution_is_left_to_the_quantiser(model, crops):
     (node,) = (node for node in model.graph.node if node.name == "d")
     node.attribute.append(helper.make_attribute("dilations", [2, 2]))
