@@ -211,6 +211,7 @@ def test_a_file_replaced_under_its_own_name_is_taken_when_somebody_asks(
         assert statuses(service)["drawn"]["reconnects"] == 0
 
 
+@pytest.mark.nightly
 @pytest.mark.fault("F20")
 def test_twenty_swaps_leave_no_model_behind_in_memory(
     models: Path, tmp_path: Path, record_property: Callable[[str, object], None]
