@@ -135,7 +135,7 @@ def _soak() -> dict[str, Any] | None:
 def _result(facts: dict[str, Any], mine: dict[str, dict[str, Any]]) -> str:
     outcomes = {one["outcome"] for one in mine.values()}
     if "soak" in facts and (soak := _soak()):
-        outcomes.add("passed" if soak["rss_slope_95_interval"][1] < MOST_MIB_PER_H else "failed")
+        outcomes.add("passed" if soak["own_slope_95_interval"][1] < MOST_MIB_PER_H else "failed")
     if "absent" in facts:
         return "not built"
     if "failed" in outcomes:
@@ -160,9 +160,9 @@ def _tests(mine: dict[str, dict[str, Any]]) -> str:
 def _figures(facts: dict[str, Any], mine: dict[str, dict[str, Any]]) -> str:
     figures = [text for one in mine.values() for text in one["figures"]]
     if "soak" in facts and (soak := _soak()):
-        low, high = soak["rss_slope_95_interval"]
+        low, high = soak["own_slope_95_interval"]
         figures.append(
-            f"soak of {soak['hours']:.1f} h: {soak['rss_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to"
+            f"soak of {soak['hours']:.1f} h: {soak['own_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to"
             f" {high:.1f}), threads {soak['threads']['min']} to {soak['threads']['max']},"
             f" descriptors {soak['fds']['min']} to {soak['fds']['max']},"
             f" {sum(one['unexplained'] for one in soak['streams'])} unexplained drops"

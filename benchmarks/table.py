@@ -153,12 +153,12 @@ def _long_file(figures: Figures) -> list[Row]:
 
 
 def _soak(figures: Figures) -> list[Row]:
-    low, high = figures["rss_slope_95_interval"]
+    low, high = figures["own_slope_95_interval"]
     found = (
-        f"{figures['rss_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to {high:.1f}), "
+        f"{figures['own_slope_mib_per_h']:.1f} MiB/h ({low:.1f} to {high:.1f}), "
         f"threads {figures['threads']['min']} to {figures['threads']['max']}"
     )
-    return [(f"Memory over a soak of {figures['hours']:.0f} h ({figures['what']})", found)]
+    return [(f"Memory over a soak of {figures['hours']:.1f} h ({figures['what']})", found)]
 
 
 def _startup(figures: Figures) -> list[Row]:
