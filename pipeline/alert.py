@@ -116,11 +116,6 @@ class AlertTrigger:
         """All that another trigger has to know to go on from here."""
         return replace(self._now)
 
-    @property
-    def closed_s(self) -> float:
-        """When the last alert closed; -inf where there was none."""
-        return self._now.closed_s
-
     def update(self, fake_prob: float | None, time_s: float) -> Step:
         """Take the fused probability at `time_s` (None: no evidence now)."""
         if fake_prob is None or not math.isfinite(fake_prob):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.databases import PostgresServer, on, postgres_server
 from tests.needs import REQUIRE_ALL, find_free_port, need, wait_until
+from tests.service import Receiver
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before any import of onnxruntime
 for _name in [name for name in os.environ if name.startswith("FAKEWATCH_")]:
@@ -42,6 +43,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         nightly = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=nightly)
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Take webhooks, and answer as told."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
 
 
 @pytest.hookimpl(wrapper=True)

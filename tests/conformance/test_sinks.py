@@ -36,13 +36,6 @@ def event(seq=1, phase=AlertPhase.OPENED):
 
 
 @pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
 def broker(tmp_path):
     with running_broker(tmp_path) as port:
         yield port

@@ -13,7 +13,7 @@ import pytest
 from tests.media import blinking_person
 from tests.needs import wait_until
 from tests.scripted_camera import Script, ScriptedCamera, encode
-from tests.service import Receiver, running, toy_models
+from tests.service import running, toy_models
 from tests.uploading import is_alive
 
 KEPT = {"arguments": ("--keep-alive",)}
@@ -33,13 +33,6 @@ needs_proc = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at pro
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     return toy_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 @pytest.fixture

@@ -17,13 +17,6 @@ def models(tmp_path_factory):
     return toy_models(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
 def hook(receiver):
     return f'[[sinks]]\ntype = "webhook"\nname = "desk"\nurl = "{receiver.url}"\n'
 

@@ -121,4 +121,4 @@ def test_a_trigger_goes_on_on_any_clock_as_if_nothing_had_happened(before, after
         assert (found.state, found.escalated) == (expected.state, expected.escalated)
         assert found.peak_prob == pytest.approx(expected.peak_prob)
         assert (found.opened_s is None) == (expected.opened_s is None)
-    assert math.isclose(other.closed_s, one.closed_s + by_s, abs_tol=1e-6)
+    assert math.isclose(other.memory.closed_s, one.memory.closed_s + by_s, abs_tol=1e-6)
