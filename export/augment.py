@@ -10,6 +10,8 @@ from pipeline.types import Image
 
 WAYS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
 
+MIDDLE_GREY = np.float32(128)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -21,11 +23,17 @@ class Look:
     low_px: int
     """The side the crop passes through on its way; 0 keeps its own."""
     ways: tuple[int, int]
+    denoise: float
+    """Strength of the camera's own noise filter, grey levels; 0 is none."""
+    sharpen: float
+    """Strength of the camera's own sharpening."""
     qualities: tuple[int, ...]
     """JPEG qualities, one after the other."""
     flip: bool
     gain: float
     lift: float
+    fade: float
+    """Contrast that is left around the middle grey: a washed-out camera."""
     gamma: float
     saturation: float
     tint: tuple[float, float, float]
@@ -52,10 +60,13 @@ class Look:
             offset=(float(rng.normal(0, 0.025)), float(rng.normal(0, 0.025))),
             low_px=int(rng.integers(72, 170)) if happens(0.4) else 0,
             ways=(int(rng.choice(3)), int(rng.choice(5, p=(0.35, 0.35, 0.15, 0.1, 0.05)))),
+            denoise=float(rng.uniform(8, 40)) if happens(0.2) else 0.0,
+            sharpen=float(rng.uniform(0.3, 1.6)) if happens(0.2) else 0.0,
             qualities=tuple(qualities),
             flip=bool(rng.random() < 0.5),
             gain=float(rng.uniform(0.75, 1.3)) if happens(0.4) else 1.0,
             lift=float(rng.uniform(-25, 25)) if happens(0.4) else 0.0,
+            fade=float(rng.uniform(0.45, 1.0)) if happens(0.2) else 1.0,
             gamma=float(rng.uniform(0.65, 1.5)) if happens(0.2) else 1.0,
             saturation=float(rng.uniform(0.6, 1.35)) if happens(0.3) else 1.0,
             tint=_tint(rng) if happens(0.3) else (0.0, 0.0, 0.0),
@@ -79,7 +90,7 @@ def _hole(rng: np.random.Generator) -> tuple[float, float, float, float]:
 
 def seen(image: Image, box: NDArray[np.float32], look: Look, size_px: int) -> Image:
     """The training crop, (size_px, size_px, 3): cut, degraded and resized as `look` says."""
-    crop = _cut(image, box, look)
+    crop = _taken(_cut(image, box, look), look)
     if look.low_px and look.low_px < crop.shape[0]:
         crop = _resized(crop, look.low_px, WAYS[look.ways[0]])
     for quality in look.qualities:
@@ -89,6 +100,16 @@ def seen(image: Image, box: NDArray[np.float32], look: Look, size_px: int) -> Im
     if look.flip:
         crop = np.ascontiguousarray(crop[:, ::-1])
     return _painted(crop, look)
+
+
+def _taken(crop: Image, look: Look) -> Image:
+    """What a camera does to its own picture: it takes noise out, and draws edges darker."""
+    if look.denoise:
+        crop = np.asarray(cv2.bilateralFilter(crop, 5, look.denoise, 2.0), np.uint8)
+    if look.sharpen:
+        soft = cv2.GaussianBlur(crop, (0, 0), 1.0)
+        crop = np.asarray(cv2.addWeighted(crop, 1 + look.sharpen, soft, -look.sharpen, 0), np.uint8)
+    return crop
 
 
 def place_of(
@@ -133,6 +154,8 @@ def _painted(image: Image, look: Look) -> Image:
     if look.saturation != 1.0:
         grey = out.mean(2, keepdims=True)
         out = grey + (out - grey) * np.float32(look.saturation)
+    if look.fade != 1.0:
+        out = MIDDLE_GREY + (out - MIDDLE_GREY) * np.float32(look.fade)
     if look.gamma != 1.0:
         bright = np.clip(out, 0, 255) / np.float32(255)
         out = np.float32(255) * np.power(bright, np.float32(look.gamma), dtype=np.float32)

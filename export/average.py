@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.crops import CropStore
+from export.crops import SERVE_SIZE_PX, CropStore
 from export.crossval import logits_of
+from export.evaluation.scorer import served_crops
 from export.folds import FOLDS, folds
 from export.onnx import load_checkpoint
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("data/crops/dev"))
     options = parser.parse_args()
     average(options.first, options.second, options.out, options.share)
+    size_px = int(_checkpoint(options.first).get("size_px", SERVE_SIZE_PX))
     clips = CropStore(options.store)
     numbers = np.array(folds(clips.facts))
     logits = np.full(len(clips), np.nan)
@@ -70,7 +72,8 @@ def main() -> None:
         )
         average(one, other, mean, options.share)
         rows = np.flatnonzero(numbers == fold)
-        logits[rows] = logits_of(load_checkpoint(mean / "last.pt"), clips.serve[rows])
+        crops = served_crops(clips, rows, size_px)
+        logits[rows] = logits_of(load_checkpoint(mean / "last.pt"), crops)
     held_out = options.out.with_name(f"{options.out.name}-heldout.npz")
     np.savez(held_out, logits=logits, folds=numbers)
 

@@ -99,12 +99,11 @@ class Labelled:
         crop = self._store[int(rng.choice(self._rows[source, label]))]
         if rng.random() < 0.15:
             crop = replace(crop, image=encoded(crop.image, CodecSettings.draw(rng)))
-        return _shown(crop, size_px, rng)
+        return _shown(crop, Look.draw(rng), size_px)
 
 
-def _shown(crop: Crop, size_px: int, rng: np.random.Generator) -> Shown:
-    """A labelled crop with an augmentation of its own."""
-    look = Look.draw(rng)
+def _shown(crop: Crop, look: Look, size_px: int) -> Shown:
+    """A labelled crop as `look` says."""
     fake = crop.facts["label"] == 1
     cells = swapped_cells(crop, look, size_px) if fake else same_cells(0.0, size_px)
     return Shown(seen(crop.image, crop.box, look, size_px), cells)
@@ -124,9 +123,12 @@ class Couples:
             raise ValueError("No group holds both genuine and fake pictures.")
 
     def draw(self, size_px: int, rng: np.random.Generator) -> list[Shown]:
-        """[genuine, fake], each with its own augmentation."""
+        """[genuine, fake], seen the same way: the swap is all that sets them apart."""
         rows = self._groups[int(rng.integers(len(self._groups)))]
-        return [_shown(self._store[int(rng.choice(rows[label]))], size_px, rng) for label in (0, 1)]
+        look = Look.draw(rng)
+        return [
+            _shown(self._store[int(rng.choice(rows[label]))], look, size_px) for label in (0, 1)
+        ]
 
 
 class Generated:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from export.crops import CropStore
 from export.evaluate import summary
+from export.evaluation.scorer import served_crops
 from export.folds import FOLDS, folds
 from export.onnx import load_checkpoint
 from export.run_config import RunConfig, read_run
@@ -60,7 +61,7 @@ def main() -> None:
         train(run, options.out)
         rows = np.flatnonzero(numbers == fold)
         net = load_checkpoint(options.out / run.name / "last.pt")
-        logits[rows] = logits_of(net, clips.serve[rows])
+        logits[rows] = logits_of(net, served_crops(clips, rows, config.size_px))
         np.savez(options.out / f"{config.name}-heldout.npz", logits=logits, folds=numbers)
     tqdm.write(json.dumps(summary(clips.facts, logits), indent=1))
     if options.all:

@@ -97,6 +97,8 @@ class RunConfig:
     """A name of export.architectures."""
     frames: int = 1
     """Crops a clip, for a sequence network."""
+    mix_style: float = 0.0
+    """Share of steps in which couples swap the looks of their recordings (export/mix_style.py)."""
     freeze_backbone: bool = False
     """Train a sequence network's head only."""
     steps: int = 0

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from export import architectures
 from export.architectures.sequence import SequenceNet
 from export.batches import Batch
 from export.feed import Lot
+from export.mix_style import MixStyle
 from export.nets import Lite0, fold_norms
 from export.run_config import OptimiserConfig, RunConfig
 from export.validation import Judged
@@ -87,8 +89,10 @@ def network(config: RunConfig, saved: dict[str, Any] | None) -> nn.Module:
     net = architectures.build(config.architecture, config.size_px)
     if config.fold and not isinstance(net, Lite0):
         raise ValueError(f"fold = true is for {architectures.DEFAULT} only.")
-    if config.optimiser.where_weight and not isinstance(net, Lite0):
-        raise ValueError(f"where_weight is for {architectures.DEFAULT} only.")
+    asked = {"where_weight": config.optimiser.where_weight, "mix_style": config.mix_style}
+    for key, value in asked.items():
+        if value and not isinstance(net, Lite0):
+            raise ValueError(f"{key} is for {architectures.DEFAULT} only.")
     if isinstance(net, SequenceNet) != (config.frames > 1):
         usual = architectures.usual_frames(config.architecture)
         raise ValueError(f"{config.architecture} needs `frames`; it is meant for {usual}.")
@@ -127,6 +131,7 @@ class Trainer:
             if tensor.ndim == 4:
                 tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         self.where = self._asked().to(device) if config.optimiser.where_weight else None
+        self.mix = MixStyle(self.net, config.mix_style) if isinstance(self.net, Lite0) else None
         self.optimiser = optimiser_of(self.net, self.where, config.optimiser)
         self.ema = _copy(self.net)
         if state is not None:
@@ -181,7 +186,8 @@ class Trainer:
             group["lr"] = self.config.optimiser.lr * share * group["scale"]
         batch = next(batches)
         crops = torch.from_numpy(batch.crops).to(self.device)
-        with torch.autocast(self.device.type, self._kind, enabled=self._mixed):
+        mixing = self.mix(len(crops)) if self.mix else nullcontext()
+        with mixing, torch.autocast(self.device.type, self._kind, enabled=self._mixed):
             logits, cells = self._answers(crops)
         loss = loss_of(logits.float(), batch, self.config.optimiser)
         if cells is not None and batch.cells is not None:

@@ -1,7 +1,7 @@
 """Which model is measured, and its raw logits of crops, by the adapter that serves."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -154,6 +154,12 @@ def served(store: CropStore, index: int, rule: CropRule) -> Image:
     if (rule.size_px, rule.margin) == (SERVE_SIZE_PX, SERVE_MARGIN):
         return np.asarray(store.serve[index])
     return cut_again(store[index], rule, lambda image: image)
+
+
+def served_crops(store: CropStore, rows: Iterable[int], size_px: int) -> NDArray[np.uint8]:
+    """(N, size, size, 3): these crops as the service cuts them for one of our networks."""
+    rule = CropRule(size_px, SERVE_MARGIN)
+    return np.stack([served(store, int(row), rule) for row in rows])
 
 
 def looks(crops: Sequence[Image], frames: int) -> list[Image]:
