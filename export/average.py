@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.crops import SERVE_SIZE_PX, CropStore
+from export.crops import CropStore
 from export.crossval import logits_of
 from export.evaluation.scorer import served_crops
 from export.folds import FOLDS, folds
-from export.onnx import load_checkpoint
+from export.onnx import load_checkpoint, size_of_checkpoint
 
 
 def averaged(
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("data/crops/dev"))
     options = parser.parse_args()
     average(options.first, options.second, options.out, options.share)
-    size_px = int(_checkpoint(options.first).get("size_px", SERVE_SIZE_PX))
+    size_px = size_of_checkpoint(options.first / "last.pt")
     clips = CropStore(options.store)
     numbers = np.array(folds(clips.facts))
     logits = np.full(len(clips), np.nan)

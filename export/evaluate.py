@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.crops import CropStore
+from export.evaluation.scorer import served_crops
 from export.metrics import Interval, auc, clustered, equal_error_rate
 
 BATCH = 16
@@ -49,9 +50,14 @@ class Videos:
         return clustered(lambda rows: auc(self.scores[rows], self.labels[rows]), self.groups)
 
 
+def size_of(model: Path) -> int:
+    """The side of the crops that an exported network takes, px."""
+    return int(_session(model).get_inputs()[0].shape[1])
+
+
 def onnx_logits(model: Path, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Raw logits (N,) of (N, size, size, 3) BGR crops."""
-    session = ort.InferenceSession(str(model), _options(), providers=["CPUExecutionProvider"])
+    session = _session(model)
     logits = [
         np.asarray(session.run(["logit"], {"crops": np.asarray(crops[start : start + BATCH])})[0])
         for start in tqdm(range(0, len(crops), BATCH), unit="batch", leave=False)
@@ -59,10 +65,10 @@ def onnx_logits(model: Path, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.concatenate(logits).ravel().astype(np.float64)
 
 
-def _options() -> ort.SessionOptions:
+def _session(model: Path) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    return options
+    return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def by_video(facts: list[dict[str, Any]], logits: NDArray[np.float64]) -> Videos:
@@ -152,7 +158,8 @@ def main() -> None:
     parser.add_argument("--baselines", action="store_true")
     options = parser.parse_args()
     store = CropStore(options.store)
-    logits = onnx_logits(options.model, store.serve)
+    crops = served_crops(store, range(len(store)), size_of(options.model))
+    logits = onnx_logits(options.model, crops)
     np.savez(options.out, logits=logits)
     tables = {"model": summary(store.facts, logits)}
     if options.baselines:

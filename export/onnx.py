@@ -37,6 +37,12 @@ def load_checkpoint(path: Path, weights: str = "ema") -> nn.Module:
     return net.eval()
 
 
+def size_of_checkpoint(path: Path) -> int:
+    """The side of the crops that a run was trained on, px."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return int(state.get("size_px", 160))
+
+
 def write_onnx(net: nn.Module, size_px: int, path: Path, frames: int = 1) -> float:
     """Write the graph; returns the largest difference in logit to torch.
 
@@ -96,13 +102,14 @@ def main() -> None:
     """Export the newest checkpoint of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--size-px", type=int, default=160)
+    parser.add_argument("--size-px", type=int, help="of a crop; default: as it was trained")
     parser.add_argument("--frames", type=int, default=1, help="of a sequence network")
     parser.add_argument("--checkpoint", default="last.pt", help="last.pt, or best.pt by validation")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    net = load_checkpoint(options.run / options.checkpoint)
-    gap = write_onnx(net, options.size_px, options.out, options.frames)
+    checkpoint = options.run / options.checkpoint
+    size_px = options.size_px or size_of_checkpoint(checkpoint)
+    gap = write_onnx(load_checkpoint(checkpoint), size_px, options.out, options.frames)
     print(f"{options.out}: largest difference to torch {gap:.1e}")  # noqa: T201
 
 

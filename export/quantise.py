@@ -23,6 +23,8 @@ from onnxruntime.quantization import (
 )
 
 from export.crops import CropStore
+from export.evaluate import size_of
+from export.evaluation.scorer import served_crops
 from export.rounding import round_weights, tensors
 from export.variant import asked, settle, training_rows
 
@@ -134,7 +136,8 @@ def main() -> None:
     """Quantise, compare, keep or delete."""
     options = asked(__doc__)
     train = CropStore(options.crops / "train")
-    quantise(options.model, options.out, train.serve[training_rows(train)[0]])
+    samples = served_crops(train, training_rows(train)[0], size_of(options.model))
+    quantise(options.model, options.out, samples)
     settle(options, "int8")
 
 

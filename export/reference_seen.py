@@ -11,6 +11,7 @@ import onnxruntime as ort
 from tqdm import tqdm
 
 from export.crops import CropStore
+from export.evaluation.scorer import served_crops
 from export.reference_arms import Vectors
 from export.reference_cases import Floats
 from pipeline.types import Image
@@ -40,7 +41,7 @@ def seen_by_folds(
 ) -> tuple[Floats, Vectors]:
     """Raw logits (N,) and embeddings (N, 128) of every crop, by the model that left it out."""
     # Torch is only needed where nothing is kept yet.
-    from export.onnx import load_checkpoint, write_onnx
+    from export.onnx import load_checkpoint, size_of_checkpoint, write_onnx
 
     logits, vectors = np.zeros(len(store)), np.zeros((len(store), 128), np.float32)
     options = ort.SessionOptions()
@@ -48,10 +49,12 @@ def seen_by_folds(
     with tempfile.TemporaryDirectory() as folder:
         for fold in np.unique(numbers):
             path = Path(folder) / f"{fold}.onnx"
-            write_onnx(load_checkpoint(Path(f"{models}-{fold}") / "last.pt"), 160, path)
+            checkpoint = Path(f"{models}-{fold}") / "last.pt"
+            size_px = size_of_checkpoint(checkpoint)
+            write_onnx(load_checkpoint(checkpoint), size_px, path)
             session = ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
             for row in tqdm(np.flatnonzero(numbers == fold), leave=False):
-                crop = change(np.array(store.serve[row]))[None]
+                crop = change(served_crops(store, [row], size_px)[0])[None]
                 answer = session.run(["logit", "embedding"], {"crops": crop})
                 logits[row], vectors[row] = answer[0].item(), answer[1][0]
     return logits, vectors

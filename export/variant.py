@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime as ort
 
 from export.crops import CropStore
-from export.evaluate import by_video, onnx_logits
+from export.evaluate import by_video, onnx_logits, size_of
+from export.evaluation.scorer import served_crops
 from export.metrics import auc
 
 LARGEST_LOSS = 0.005
@@ -41,7 +42,7 @@ def training_rows(store: CropStore) -> tuple[np.ndarray[Any, Any], np.ndarray[An
 def settle(options: argparse.Namespace, precision: str) -> None:
     """Keep or delete the variant at `options.out`; what it costs goes beside it as JSON."""
     store = CropStore(options.crops / "train")
-    crops = np.array(store.serve[training_rows(store)[1]])
+    crops = served_crops(store, training_rows(store)[1], size_of(options.model))
     table = losses(CropStore(options.crops / "dev"), options.model, options.out, options.frames)
     worst = max(before - after for before, after in table.values())
     moved = onnx_logits(options.out, crops) - onnx_logits(options.model, crops)
@@ -76,7 +77,7 @@ def losses(store: CropStore, model: Path, small: Path, most: int) -> dict[str, l
     facts = [store.facts[index] for index in rows]
     table: dict[str, list[float]] = {}
     for path in (model, small):
-        videos = by_video(facts, onnx_logits(path, store.serve[rows]))
+        videos = by_video(facts, onnx_logits(path, served_crops(store, rows, size_of(path))))
         for source in sorted(set(videos.sources)):
             chosen = videos.only(np.array(videos.sources) == source)
             table.setdefault(source, []).append(auc(chosen.scores, chosen.labels))

@@ -21,6 +21,7 @@ _QUIET = {
     "httpx": logging.WARNING,
     "libav": logging.ERROR,
     "sqlalchemy": logging.WARNING,
+    "uvicorn": logging.WARNING,
     "uvicorn.error": logging.WARNING,
     "uvicorn.access": logging.CRITICAL,
 }

@@ -3,12 +3,14 @@
 import io
 import json
 import logging
+import logging.config
 import sys
 import threading
 from contextlib import contextmanager
 
 import pytest
 import structlog
+import uvicorn.config
 
 from stream_server.logs import _QUIET, configure_logs
 from stream_server.redact import register_secret
@@ -87,6 +89,20 @@ def test_libraries_speak_through_the_same_filter(lines, name):
     logging.getLogger(name).error("failed: %s", URL)
     (line,) = lines()
     assert (line["event"], line["level"]) == ("failed: rtsp://***@192.0.2.1/live", "error")
+
+
+def test_a_server_that_set_up_its_own_logs_before_speaks_through_ours_too():
+    loggers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")]
+    before = [(logger, logger.handlers, logger.level, logger.propagate) for logger in loggers]
+    out = io.StringIO()
+    try:
+        logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+        with logging_to(out, "info"):
+            logging.getLogger("uvicorn.error").error("failed: %s", URL)
+    finally:
+        for logger, logger.handlers, level_before, logger.propagate in before:
+            logger.setLevel(level_before)
+    assert json.loads(out.getvalue())["event"] == "failed: rtsp://***@192.0.2.1/live"
 
 
 @pytest.mark.parametrize("name", ["aioice.ice", "aiortc.rtp", "httpx", "uvicorn.access"])
