@@ -58,9 +58,9 @@ class Look:
         return cls(
             margin=float(rng.uniform(1.18, 1.45)),
             offset=(float(rng.normal(0, 0.025)), float(rng.normal(0, 0.025))),
-            low_px=int(rng.integers(72, 170)) if happens(0.4) else 0,
+            low_px=int(rng.integers(64, 170)) if happens(0.4) else 0,
             ways=(int(rng.choice(3)), int(rng.choice(5, p=(0.35, 0.35, 0.15, 0.1, 0.05)))),
-            denoise=float(rng.uniform(8, 40)) if happens(0.2) else 0.0,
+            denoise=float(rng.uniform(8, 50)) if happens(0.25) else 0.0,
             sharpen=float(rng.uniform(0.3, 1.6)) if happens(0.2) else 0.0,
             qualities=tuple(qualities),
             flip=bool(rng.random() < 0.5),
@@ -68,7 +68,7 @@ class Look:
             lift=float(rng.uniform(-25, 25)) if happens(0.4) else 0.0,
             fade=float(rng.uniform(0.45, 1.0)) if happens(0.2) else 1.0,
             gamma=float(rng.uniform(0.65, 1.5)) if happens(0.2) else 1.0,
-            saturation=float(rng.uniform(0.6, 1.35)) if happens(0.3) else 1.0,
+            saturation=float(rng.uniform(0.35, 1.35)) if happens(0.3) else 1.0,
             tint=_tint(rng) if happens(0.3) else (0.0, 0.0, 0.0),
             blur_sigma=float(rng.uniform(0.3, 1.3)) if happens(0.15) else 0.0,
             noise_sigma=float(rng.uniform(1, 9)) if happens(0.2) else 0.0,
@@ -90,9 +90,10 @@ def _hole(rng: np.random.Generator) -> tuple[float, float, float, float]:
 
 def seen(image: Image, box: NDArray[np.float32], look: Look, size_px: int) -> Image:
     """The training crop, (size_px, size_px, 3): cut, degraded and resized as `look` says."""
-    crop = _taken(_cut(image, box, look), look)
+    crop = _cut(image, box, look)
     if look.low_px and look.low_px < crop.shape[0]:
         crop = _resized(crop, look.low_px, WAYS[look.ways[0]])
+    crop = _taken(crop, look)
     for quality in look.qualities:
         coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         crop = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
@@ -103,7 +104,7 @@ def seen(image: Image, box: NDArray[np.float32], look: Look, size_px: int) -> Im
 
 
 def _taken(crop: Image, look: Look) -> Image:
-    """What a camera does to its own picture: it takes noise out, and draws edges darker."""
+    """What a camera does to its own picture: noise goes, skin goes smooth, edges get darker."""
     if look.denoise:
         crop = np.asarray(cv2.bilateralFilter(crop, 5, look.denoise, 2.0), np.uint8)
     if look.sharpen:
