@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -34,18 +35,27 @@ def main() -> None:
 
 def table() -> str:
     """The section in Markdown, in the order of `SECTIONS`."""
-    rows, machine = [], ""
+    documents = {
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, _ in SECTIONS
+        if (path := RESULTS / f"{name}.json").is_file()
+    }
+    machines = Counter(_machine(document["machine"]) for document in documents.values())
+    usual = machines.most_common(1)[0][0]
+    rows = []
     for name, describe in SECTIONS:
-        path = RESULTS / f"{name}.json"
-        if not path.is_file():
+        if name not in documents:
             continue
-        document = json.loads(path.read_text(encoding="utf-8"))
-        machine = _machine(document["machine"])
-        command = f"`{document['command']}`"
+        document = documents[name]
+        machine, command = _machine(document["machine"]), f"`{document['command']}`"
+        first = command if machine == usual else f"{command}, on {machine}"
         for index, (what, value) in enumerate(describe(document["figures"])):
-            rows.append(f"| {what} | {value} | {command if index == 0 else ''} |")
+            rows.append(f"| {what} | {value} | {first if index == 0 else ''} |")
     rows += [f"| {what} | {value} | {CARD} |" for what, value in classifier(default_card())]
-    head = f"On {machine}, ONNX Runtime on the CPU, one thread a session:\n\n"
+    head = (
+        f"On {usual} unless another machine is named, "
+        "ONNX Runtime on the CPU, one thread a session:\n\n"
+    )
     return "\n".join([head + "| what | measured | command |", "|---|---|---|", *rows, ""])
 
 
@@ -107,13 +117,13 @@ def _overhead(figures: Figures) -> list[Row]:
 
 
 def _classifier_speed(figures: Figures) -> list[Row]:
-    rows = []
+    rows, kind = [], "with VNNI" if figures["vnni"] else "without VNNI"
     for model in figures["models"]:
         budget = figures["budgets_ms"].get(model["precision"])
         limit = f"; at most {budget:g} asked" if budget else ""
         rows.append(
             (
-                f"{model['name']}: one crop, one core, one thread",
+                f"{model['name']}: one crop, one thread of a core {kind}",
                 f"{model['wall_ms']['p50']} ms (95 % within {model['wall_ms']['p95']} ms{limit})",
             )
         )
