@@ -119,7 +119,7 @@ def _overhead(figures: Figures) -> list[Row]:
 def _classifier_speed(figures: Figures) -> list[Row]:
     rows, kind = [], "with VNNI" if figures["vnni"] else "without VNNI"
     for model in figures["models"]:
-        budget = figures["budgets_ms"].get(model["precision"])
+        budget = figures["budgets_ms"].get(model["name"])
         limit = f"; at most {budget:g} asked" if budget else ""
         rows.append(
             (

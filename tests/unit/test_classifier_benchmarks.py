@@ -26,12 +26,16 @@ def test_a_processor_says_whether_it_has_vnni():
 
 def test_the_table_shows_what_was_asked_for_beside_what_was_measured():
     speed = {
-        "budgets_ms": {"int8": 3.0},
+        "budgets_ms": {"m-int8": 3.0},
+        "vnni": False,
         "models": [{"name": "m-int8", "precision": "int8", "wall_ms": {"p50": 1.5, "p95": 2.0}}],
         "gpu": [{"name": "m", "crops_a_second": {"1": 900, "64": 20000}}],
     }
     assert table._classifier_speed(speed) == [
-        ("m-int8: one crop, one core, one thread", "1.5 ms (95 % within 2.0 ms; at most 3 asked)"),
+        (
+            "m-int8: one crop, one thread of a core without VNNI",
+            "1.5 ms (95 % within 2.0 ms; at most 3 asked)",
+        ),
         ("m on the GPU: crops a second by batch", "1: 900, 64: 20000"),
     ]
 
