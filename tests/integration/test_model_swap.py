@@ -40,9 +40,9 @@ GIVEN_BACK_S = 25.0
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    """Two classifiers: "toy" finds signs in every face, "calm" in none."""
+    """Two classifiers: "toy" finds signs in every face, "calm", of larger crops, in none."""
     directory = toy_models(tmp_path / "models")
-    constant_classifier(directory, -4.0, "calm")
+    write_classifier(directory, "calm", weights=(0.0, 0.0, 0.0), offset=-4.0, size_px=48)
     return directory
 
 
