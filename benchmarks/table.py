@@ -225,6 +225,7 @@ SECTIONS: tuple[tuple[str, Callable[[Figures], list[Row]]], ...] = (
     ("streams", _streams),
     ("classifier_speed", _classifier_speed),
     ("variants", _variants),
+    ("variants_accurate", _variants),
     ("overhead", _overhead),
     ("file_speed", _file_speed),
     ("long_file", _long_file),

@@ -22,9 +22,10 @@ from export.crops import CropStore
 from export.evaluate import Videos, by_video, onnx_logits
 from export.evaluation.bootstrap import Measure, difference, group_draws
 from export.evaluation.measures import auc
+from export.evaluation.scorer import served_crops
 from export.folds import folds
 from export.half import halve
-from export.onnx import load_checkpoint, write_onnx
+from export.onnx import load_checkpoint, size_of_checkpoint, write_onnx
 from export.quantise import quantise
 from export.variant import LARGEST_LOSS, training_rows
 
@@ -43,12 +44,14 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="of the folds, in their order")
     parser.add_argument("--unseen", action="store_true", help="the runs saw no clip: no folds")
     parser.add_argument("--crops", type=Path, default=Path("data/crops"))
+    parser.add_argument("--record", default="variants", help="name of the result")
     args = parser.parse_args()
     clips, train = CropStore(args.crops / "dev"), CropStore(args.crops / "train")
     numbers = np.zeros(len(clips), np.int64) if args.unseen else np.array(folds(clips.facts))
     if not args.unseen and len(args.runs) != len(np.unique(numbers)):
         parser.error(f"There are {len(np.unique(numbers))} folds.")
-    samples = np.array(train.serve[training_rows(train)[0]])
+    size_px = size_of_checkpoint(args.runs[0] / "last.pt")
+    samples = served_crops(train, training_rows(train)[0], size_px)
     logging.disable(logging.WARNING)  # the quantiser's advice
     parts = [[run] for run in args.runs] if args.unseen else [args.runs]
     weights = "net" if args.unseen else "ema"
@@ -65,7 +68,9 @@ def main() -> None:
         },
     }
     command = f"python -m benchmarks.variants {'--unseen ' * args.unseen}{runs}"
-    print(record("variants", command, figures), figures)  # noqa: T201
+    if args.record != "variants":
+        command += f" --record {args.record}"
+    print(record(args.record, command, figures), figures)  # noqa: T201
 
 
 def scored(
@@ -79,7 +84,7 @@ def scored(
     found = {name: np.full(len(clips), np.nan) for name in ("fp32", "int8", "fp16")}
     for fold, run in enumerate(runs):
         rows = np.flatnonzero(numbers == fold)
-        crops = np.array(clips.serve[rows])
+        crops = served_crops(clips, rows, samples.shape[1])
         with tempfile.TemporaryDirectory() as folder:
             paths = {name: Path(folder) / f"{name}.onnx" for name in found}
             write_onnx(load_checkpoint(run / "last.pt", weights), crops.shape[1], paths["fp32"])

@@ -52,12 +52,12 @@ class Videos:
 
 def size_of(model: Path) -> int:
     """The side of the crops that an exported network takes, px."""
-    return int(_session(model).get_inputs()[0].shape[1])
+    return int(opened(model).get_inputs()[0].shape[1])
 
 
 def onnx_logits(model: Path, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Raw logits (N,) of (N, size, size, 3) BGR crops."""
-    session = _session(model)
+    session = opened(model)
     logits = [
         np.asarray(session.run(["logit"], {"crops": np.asarray(crops[start : start + BATCH])})[0])
         for start in tqdm(range(0, len(crops), BATCH), unit="batch", leave=False)
@@ -65,7 +65,8 @@ def onnx_logits(model: Path, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.concatenate(logits).ravel().astype(np.float64)
 
 
-def _session(model: Path) -> ort.InferenceSession:
+def opened(model: Path) -> ort.InferenceSession:
+    """A session of one thread on the CPU, without the adapter that serves."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

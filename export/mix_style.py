@@ -7,7 +7,8 @@ change, measured on the genuine ones: the look of the recording changes, never w
 apart.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -43,33 +44,26 @@ def mixed(maps: Tensor, partners: Tensor, own: Tensor) -> Tensor:
 
 
 class MixStyle:
-    """Changes a share of the batches while it is entered; the network itself stays as it is."""
+    """Changes a share of the passes; the network itself stays as it is."""
 
     def __init__(self, net: Lite0, share: float) -> None:
         self._net, self._share = net, share
 
-    def __call__(self, rows: int) -> AbstractContextManager[Any]:
+    @contextmanager
+    def __call__(self, rows: int) -> Iterator[None]:
         """For one pass over so many rows: couples of genuine, fake."""
         if float(torch.rand(())) >= self._share:
-            return nullcontext()
-        couples = rows // 2
-        partners = torch.randperm(couples)
-        beta = torch.distributions.Beta(SPREAD, SPREAD)
-        return _Hooked(self._net, partners, beta.sample((couples,)))
+            yield
+            return
+        partners = torch.randperm(rows // 2)
+        own = torch.distributions.Beta(SPREAD, SPREAD).sample((rows // 2,))
 
-
-class _Hooked(AbstractContextManager[None]):
-    def __init__(self, net: Lite0, partners: Tensor, own: Tensor) -> None:
-        self._blocks = [net.blocks[place] for place in PLACES]
-        self._partners, self._own = partners, own
-        self._handles: list[Any] = []
-
-    def __enter__(self) -> None:
         def change(_: nn.Module, __: Any, maps: Tensor) -> Tensor:
-            return mixed(maps, self._partners.to(maps.device), self._own.to(maps.device))
+            return mixed(maps, partners.to(maps.device), own.to(maps.device))
 
-        self._handles = [block.register_forward_hook(change) for block in self._blocks]
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
+        handles = [self._net.blocks[place].register_forward_hook(change) for place in PLACES]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()

@@ -7,6 +7,7 @@ The graph takes uint8 (N, size, size, 3) BGR crops and gives `logit` (N, 1), `em
 import argparse
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,6 +19,7 @@ from torch import nn
 from export import architectures
 from export.architectures.sequence import SequenceNet, ServedSequence
 from export.crop_net import Served
+from export.crops import SERVE_SIZE_PX
 from export.nets import Lite0, fold_norms
 from export.onnx_graph import drop_identities, fold_pads, rewrite_prelu
 
@@ -29,7 +31,7 @@ def load_checkpoint(path: Path, weights: str = "ema") -> nn.Module:
     """The moving average of a run's weights, or by "net" the last ones, ready to serve."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     name = state.get("architecture", architectures.DEFAULT)
-    net = architectures.build(name, state.get("size_px", 160))
+    net = architectures.build(name, _size_px(state))
     architectures.load_state(net, state[weights])
     backbone = net.backbone if isinstance(net, SequenceNet) else net
     if isinstance(backbone, Lite0):
@@ -40,7 +42,11 @@ def load_checkpoint(path: Path, weights: str = "ema") -> nn.Module:
 def size_of_checkpoint(path: Path) -> int:
     """The side of the crops that a run was trained on, px."""
     state = torch.load(path, map_location="cpu", weights_only=True)
-    return int(state.get("size_px", 160))
+    return _size_px(state)
+
+
+def _size_px(state: dict[str, Any]) -> int:
+    return int(state.get("size_px", SERVE_SIZE_PX))  # older ones do not say
 
 
 def write_onnx(net: nn.Module, size_px: int, path: Path, frames: int = 1) -> float:

@@ -7,13 +7,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
-from export.crops import CropStore
-from export.evaluation.scorer import served_crops
+from export.crops import SERVE_MARGIN, CropStore
+from export.evaluate import opened
+from export.evaluation.scorer import served
 from export.reference_arms import Vectors
 from export.reference_cases import Floats
+from pipeline.model_card import CropRule
 from pipeline.types import Image
 
 
@@ -44,17 +45,15 @@ def seen_by_folds(
     from export.onnx import load_checkpoint, size_of_checkpoint, write_onnx
 
     logits, vectors = np.zeros(len(store)), np.zeros((len(store), 128), np.float32)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         for fold in np.unique(numbers):
             path = Path(folder) / f"{fold}.onnx"
             checkpoint = Path(f"{models}-{fold}") / "last.pt"
-            size_px = size_of_checkpoint(checkpoint)
-            write_onnx(load_checkpoint(checkpoint), size_px, path)
-            session = ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+            rule = CropRule(size_of_checkpoint(checkpoint), SERVE_MARGIN)
+            write_onnx(load_checkpoint(checkpoint), rule.size_px, path)
+            session = opened(path)
             for row in tqdm(np.flatnonzero(numbers == fold), leave=False):
-                crop = change(served_crops(store, [row], size_px)[0])[None]
+                crop = change(np.array(served(store, int(row), rule)))[None]
                 answer = session.run(["logit", "embedding"], {"crops": crop})
                 logits[row], vectors[row] = answer[0].item(), answer[1][0]
     return logits, vectors

@@ -24,7 +24,7 @@ from export.evaluation.scorer import (
     open_scorer,
     plain_card,
     score_store,
-    served,
+    served_crops,
 )
 from export.half import halve
 from export.metrics import Interval, auc, clustered, sigmoid
@@ -36,7 +36,7 @@ from export.splits import TEST, TRAIN, VAL
 from export.variant import CALIBRATION_CROPS, LARGEST_LOSS
 from pipeline.errors import ModelCardError, SettingsError
 from pipeline.load import models_directory
-from pipeline.model_card import CropRule, Thresholds, read_card
+from pipeline.model_card import Thresholds, read_card
 
 SOURCE = "fakewatch export"
 """Begins the card's `source`; only such models are written over."""
@@ -190,15 +190,14 @@ def _variant(shipped: Shipped, precision: str, recall: float) -> str:
 
 def samples(store: CropStore, config: RunConfig) -> NDArray[np.uint8]:
     """Training crops to calibrate a quantiser on, as the service cuts them, or clips of them."""
-    rule = CropRule(config.size_px, SERVE_MARGIN)
     rows = np.random.default_rng(0).permutation(store.rows(TRAIN))[:CALIBRATION_CROPS]
     if config.frames == 1:
-        return np.stack([served(store, int(row), rule) for row in np.sort(rows)])
+        return served_crops(store, np.sort(rows), config.size_px)
     chosen = {store.facts[int(row)]["path"] for row in rows}
     files = [part for part in by_path(store, store.rows(TRAIN))
              if store.facts[part[0]]["path"] in chosen]  # fmt: skip
     clips = [
-        looks([served(store, row, rule) for row in part[: config.frames]], config.frames)[-1]
+        looks(list(served_crops(store, part[: config.frames], config.size_px)), config.frames)[-1]
         for part in files[: max(1, CALIBRATION_CROPS // config.frames)]
     ]
     return np.stack(clips)

@@ -131,7 +131,8 @@ class Trainer:
             if tensor.ndim == 4:
                 tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         self.where = self._asked().to(device) if config.optimiser.where_weight else None
-        self.mix = MixStyle(self.net, config.mix_style) if isinstance(self.net, Lite0) else None
+        share = config.mix_style
+        self.mix = MixStyle(self.net, share) if share and isinstance(self.net, Lite0) else None
         self.optimiser = optimiser_of(self.net, self.where, config.optimiser)
         self.ema = _copy(self.net)
         if state is not None:

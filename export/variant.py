@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from export.crops import CropStore
-from export.evaluate import by_video, onnx_logits, size_of
+from export.evaluate import by_video, onnx_logits, opened, size_of
 from export.evaluation.scorer import served_crops
 from export.metrics import auc
 
@@ -86,9 +86,7 @@ def losses(store: CropStore, model: Path, small: Path, most: int) -> dict[str, l
 
 def cost_ms(model: Path, size_px: int) -> float:
     """Processor time of one crop on one thread, the tenth percentile: others' load adds to it."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = opened(model)
     name = session.get_inputs()[0].name
     crop = np.zeros((1, size_px, size_px, 3), np.uint8)
     spent_s = []

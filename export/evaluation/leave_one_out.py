@@ -22,14 +22,13 @@ from export.evaluation.figures import row
 from export.evaluation.measured_part import MeasuredPart
 from export.evaluation.measures import Floats
 from export.evaluation.rows import Rows, frames, paired, videos
-from export.evaluation.scorer import served
+from export.evaluation.scorer import served_crops
 from export.forgery import families
 from export.onnx import load_checkpoint, write_onnx
 from export.pairs import PairMaker
 from export.run_config import RunConfig, read_run
 from export.train import train
 from pipeline.errors import SettingsError
-from pipeline.model_card import CropRule
 from pipeline.preprocess import crop_face
 from pipeline.types import Box
 
@@ -107,8 +106,7 @@ def _train_and_score(
     model = folder / run.name / "model.onnx"
     # The moving average of so short a run still holds the weights that it began with.
     write_onnx(load_checkpoint(model.with_name("last.pt"), "net"), run.size_px, model)
-    rule = CropRule(run.size_px, SERVE_MARGIN)
-    seen = np.stack([served(store, index, rule) for index in range(len(store))])
+    seen = served_crops(store, range(len(store)), run.size_px)
     curve = (folder / run.name / "curve.jsonl").read_text(encoding="utf-8").splitlines()
     return Scored(
         {name: onnx_logits(model, crops) for name, (crops, _) in tests.items()},

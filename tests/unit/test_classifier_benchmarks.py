@@ -1,6 +1,8 @@
 """What a classifier costs is measured on one core, and what a small variant costs on its clips."""
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +40,22 @@ def test_the_table_shows_what_was_asked_for_beside_what_was_measured():
         ),
         ("m on the GPU: crops a second by batch", "1: 900, 64: 20000"),
     ]
+
+
+def test_the_table_names_the_machine_of_a_row_that_is_not_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, processor in (("one", "Usual"), ("two", "Rare"), ("three", "Usual")):
+        machine = {"processor": processor, "cores": 2, "memory_gib": 8}
+        document = {"machine": machine, "command": f"run {name}", "figures": {}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    rows = [(name, lambda _: [("what", "1"), ("more", "2")]) for name in ("one", "two", "three")]
+    monkeypatch.setattr(table, "SECTIONS", (*rows, ("absent", lambda _: [])))
+    text = table.table()
+    assert text.startswith("On 2 cores of an Usual (8 GiB) unless another machine is named")
+    assert text.count("| what | 1 | `run one` |\n| more | 2 |  |") == 1
+    assert "| what | 1 | `run two`, on 2 cores of an Rare (8 GiB) |" in text
 
 
 def test_a_variant_that_ranks_alike_costs_nothing_and_one_that_turns_a_set_round_costs_it():
